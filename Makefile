@@ -1,0 +1,30 @@
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: repro test lint requirements
+
+repro: $(BIN)/.installed
+	$(BIN)/dvc repro
+
+test: $(BIN)/.installed
+	$(BIN)/pytest
+
+lint: $(BIN)/.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+$(BIN)/.installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@
+
+# Resolve the ranges of pyproject.toml afresh and pin what they give.
+requirements:
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --group dev $$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"])')
+	(echo '# Every package of the study, pinned. Regenerate with: make requirements'; \
+	 $(BIN)/pip freeze | sed 's/+cpu$$//') > requirements.txt
+	touch $(BIN)/.installed

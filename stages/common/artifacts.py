@@ -1,0 +1,249 @@
+"""Files in and out: YAML and CSV read safely, CSV, JSON, NPZ and PNG written whole.
+
+Every number that is written, datasets apart, is rounded to six significant digits.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+SIGNIFICANT_DIGITS = 6
+
+
+class InputError(SystemExit):
+    """A bad parameter or file: ends a stage with one line and exit status 1."""
+
+
+def read_yaml(path: str) -> object:
+    """Parse a YAML file with the safe loader.
+
+    Parameters
+    ----------
+    path : str
+        File to read.
+
+    Returns
+    -------
+    object
+        What the document holds: mappings, lists and scalars.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
+
+
+def read_table(path: str) -> pd.DataFrame:
+    """Read a CSV of finite numbers, each exactly as written.
+
+    Parameters
+    ----------
+    path : str
+        File to read; its first line names the columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns as numbers.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not such a table or holds a value that is not finite.
+    """
+    try:
+        table = pd.read_csv(path, float_precision="round_trip", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
+    for column in table:
+        values = table[column]
+        if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values).all():
+            raise InputError(f"{path}: column {column!r} holds a value that is not a finite number")
+    if table.empty:
+        raise InputError(f"{path}: holds no rows")
+    return table
+
+
+def read_examples(path: str, classes: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Read a dataset: features, then `y`.
+
+    Parameters
+    ----------
+    path : str
+        CSV to read; its last column must be `y`.
+    classes : bool
+        Whether `y` must be −1 or +1.
+
+    Returns
+    -------
+    X : numpy.ndarray, shape (N, features)
+        Features, float64.
+    y : numpy.ndarray, shape (N,)
+        Labels or targets, float64.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged, or a label is neither −1 nor +1.
+    """
+    table = read_table(path)
+    if table.columns[-1] != "y" or len(table.columns) < 2:
+        raise InputError(f"{path}: columns must be features, then y; found {', '.join(table)}")
+    values = table.to_numpy(dtype=np.float64)
+    X, y = values[:, :-1], values[:, -1]
+    if classes and not np.isin(y, (-1.0, 1.0)).all():
+        wrong = y[~np.isin(y, (-1.0, 1.0))][0]
+        raise InputError(f"{path}: y = {wrong:g}: a label must be -1 or 1")
+    return X, y
+
+
+def read_arrays(path: str) -> dict[str, np.ndarray]:
+    """Read every array of an NPZ file, refusing pickled objects.
+
+    Parameters
+    ----------
+    path : str
+        File to read.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The arrays by name.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or damaged, or holds anything but plain arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except Exception as error:  # zipfile, zlib and NumPy each raise their own kind
+        raise InputError(f"{path}: is not an NPZ of plain arrays: {error}") from None
+
+
+def write_table(path: str, table: pd.DataFrame, exact: bool = False) -> None:
+    """Write a CSV, rounded, or so that every float reads back exactly.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    table : pandas.DataFrame
+        Columns to write; the index is left out.
+    exact : bool
+        Write the shortest digits that read back to the same float64.
+    """
+    float_format = None if exact else f"%.{SIGNIFICANT_DIGITS}g"
+    with _whole(path) as file:
+        table.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
+
+
+def write_json(path: str, values: Mapping[str, object]) -> None:
+    """Write a JSON object, floats rounded.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    values : mapping
+        Numbers, strings, lists and mappings of them.
+    """
+    text = json.dumps(_rounded(values), indent=2, allow_nan=False, ensure_ascii=False)
+    with _whole(path) as file:
+        file.write(f"{text}\n".encode())
+
+
+def write_arrays(path: str, **arrays: np.ndarray) -> None:
+    """Write an uncompressed NPZ file, floats rounded.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    **arrays : numpy.ndarray
+        The arrays by name.
+    """
+    with _whole(path) as file:
+        np.savez(
+            file,
+            **{
+                name: round_array(array) if array.dtype.kind == "f" else array
+                for name, array in arrays.items()
+            },
+        )
+
+
+def write_figure(path: str, figure: object) -> None:
+    """Write a PNG that carries neither date nor version.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    figure : matplotlib.figure.Figure
+        Picture to draw.
+    """
+    with _whole(path) as file:
+        figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def round_array(array: np.ndarray) -> np.ndarray:
+    """Round to six significant decimal digits.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Floats of any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        For each element the float64 nearest to its rounded decimal; zero has no sign.
+    """
+    text = np.char.mod(f"%.{SIGNIFICANT_DIGITS}g", array)
+    return text.astype(np.float64) + 0.0
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
+    return value
+
+
+@contextmanager
+def _whole(path: str) -> Iterator[object]:
+    """Open a neighbour of `path` and rename it to `path` once it is written whole."""
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,76 @@
+"""Where the published programs start, and which examples they sample: the source's generators."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from stages.common.datasets import Draw
+from stages.common.parameters import Recipe
+from stages.common.problems import features, recipe_inputs
+from stages.common.sampling import numpy_indices, python_indices
+
+
+def published_start(recipe: Recipe, draw: Draw, X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return each replica's initial parameters.
+
+    `torch_linear` is what `torch.nn.Linear` draws after `torch.manual_seed(r)`, in its own
+    float32. `numpy_uniform` continues the dataset's stream with U(0, 1), and
+    `numpy_network` is what that stream drew before the examples; NumPy's stream keeps its
+    one seed, so every replica starts alike.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Published program.
+    draw : Draw
+        Its dataset's draw; `numpy_uniform` moves its stream on.
+    X : numpy.ndarray, shape (N, columns)
+        Examples.
+    y : numpy.ndarray, shape (N,)
+        Labels.
+
+    Returns
+    -------
+    numpy.ndarray, shape (replicas, d)
+        Initial θ, float64.
+    """
+    dimension = recipe_inputs(recipe, X, y)[0].shape[1]
+    if recipe.initial == "torch_linear":
+        count = features(recipe.objective.model, X).shape[1]
+        rows = [_torch_linear(r, count, dimension) for r in range(recipe.replicas)]
+        return np.stack(rows).astype(np.float64)
+    theta = draw.theta
+    if recipe.initial == "numpy_uniform":
+        theta = draw.stream.uniform(0, 1, dimension)
+    return np.tile(theta, (recipe.replicas, 1))
+
+
+def published_indices(recipe: Recipe, draw: Draw, examples: int) -> Iterator[np.ndarray]:
+    """Return the epochs' examples as the program's sampler draws them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Published program.
+    draw : Draw
+        Its dataset's draw; `numpy` goes on from its stream for replica 0.
+    examples : int
+        N.
+
+    Returns
+    -------
+    iterator of numpy.ndarray of int, shape (steps, replicas)
+        Row k holds the example each replica sees at step k.
+    """
+    size = (recipe.replicas, recipe.epochs, examples, recipe.steps)
+    if recipe.sampler == "numpy":
+        return numpy_indices(draw.stream, *size)
+    return python_indices(*size)
+
+
+def _torch_linear(seed: int, count: int, dimension: int) -> np.ndarray:
+    import torch  # two seconds that only the programs drawn from its generator should pay
+
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(count, 1, bias=dimension > count)
+    return np.concatenate([p.detach().numpy().ravel() for p in layer.parameters()])

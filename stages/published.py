@@ -1,0 +1,55 @@
+"""Run one of the source's six programs, as printed: python -m stages.published appendix_b."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import numpy as np
+
+from stages.common import artifacts, parameters
+from stages.common.datasets import DATASETS
+from stages.common.history import record
+from stages.common.problems import Epoch
+from stages.common.streams import published_indices, published_start
+
+
+def main(name: str) -> None:
+    """Write the history, the losses, the final parameters and the metrics of a program.
+
+    Parameters
+    ----------
+    name : str
+        Key under `published` of params.yaml.
+
+    Raises
+    ------
+    InputError
+        If the dataset is not the one that the program's own stream draws.
+    """
+    program = parameters.load(f"published.{name}", parameters.Program)
+    stated = parameters.load(f"problems.{program.problem}.objective", parameters.StatedObjective)
+    schema, draw_dataset = DATASETS[program.dataset]
+    draw = draw_dataset(parameters.load(f"datasets.{program.dataset}", schema))
+    path = f"data/{program.dataset}.csv"
+    X, y = artifacts.read_examples(path, classes=stated.loss != "squared")
+    if not np.array_equal(np.column_stack([X, y]), np.column_stack(list(draw.columns.values()))):
+        raise artifacts.InputError(f"{path}: is not what datasets.{program.dataset} draws")
+    theta = published_start(program, draw, X, y)
+    indices = published_indices(program, draw, len(y))
+    sgd = import_module(f"stages.common.{program.implementation}_sgd")
+    losses = np.empty((program.replicas, program.epochs))
+    epochs = _keep(sgd.train(program, X, y, theta, indices), losses)
+    run = record(epochs, program, stated, X, y, name)
+    artifacts.write_table(f"data/published/{name}/history.csv", run.history)
+    artifacts.write_arrays(f"data/published/{name}/run.npz", losses=losses, **run.arrays)
+    artifacts.write_json(f"metrics/{program.problem}/{name}.json", run.metrics)
+
+
+def _keep(epochs: Iterator[Epoch], losses: np.ndarray) -> Iterator[Epoch]:
+    for column, epoch in zip(losses.T, epochs, strict=False):
+        column[:] = epoch.sampled_loss
+        yield epoch
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
