@@ -15,7 +15,14 @@ def main(name: str) -> None:
     ----------
     name : {'gaussian', 'disc', 'wave'}
         Dataset.
+
+    Raises
+    ------
+    InputError
+        If there is no such dataset.
     """
+    if name not in DATASETS:
+        raise artifacts.InputError(f"params.yaml: datasets.{name}: must be {', '.join(DATASETS)}")
     schema, draw = DATASETS[name]
     columns = draw(parameters.load(f"datasets.{name}", schema)).columns
     artifacts.write_table(f"data/{name}.csv", pd.DataFrame(columns), exact=True)

@@ -2,15 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 
 import numpy as np
 
-from stages.common import artifacts, parameters
+from stages.common import artifacts, parameters, streams
 from stages.common.datasets import DATASETS
 from stages.common.history import record
 from stages.common.problems import Epoch
-from stages.common.streams import published_indices, published_start
 
 
 def main(name: str) -> None:
@@ -24,7 +22,8 @@ def main(name: str) -> None:
     Raises
     ------
     InputError
-        If the dataset is not the one that the program's own stream draws.
+        If the dataset is not the one that the program's own stream draws, or the network
+        that stream draws before it has another number of hidden units.
     """
     program = parameters.load(f"published.{name}", parameters.Program)
     stated = parameters.load(f"problems.{program.problem}.objective", parameters.StatedObjective)
@@ -34,11 +33,13 @@ def main(name: str) -> None:
     X, y = artifacts.read_examples(path, classes=stated.loss != "squared")
     if not np.array_equal(np.column_stack([X, y]), np.column_stack(list(draw.columns.values()))):
         raise artifacts.InputError(f"{path}: is not what datasets.{program.dataset} draws")
-    theta = published_start(program, draw, X, y)
-    indices = published_indices(program, draw, len(y))
-    sgd = import_module(f"stages.common.{program.implementation}_sgd")
+    if program.initial == "numpy_network" and len(draw.theta) != 3 * program.objective.hidden:
+        raise artifacts.InputError(
+            f"params.yaml: published.{name}.objective.hidden = {program.objective.hidden}: "
+            f"must be {len(draw.theta) // 3}, as datasets.{program.dataset}.hidden is"
+        )
     losses = np.empty((program.replicas, program.epochs))
-    epochs = _keep(sgd.train(program, X, y, theta, indices), losses)
+    epochs = _keep(streams.run(program, draw, X, y), losses)
     run = record(epochs, program, stated, X, y, name)
     artifacts.write_table(f"data/published/{name}/history.csv", run.history)
     artifacts.write_arrays(f"data/published/{name}/run.npz", losses=losses, **run.arrays)

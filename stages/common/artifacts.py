@@ -6,7 +6,7 @@ Every number that is written, datasets apart, is rounded to six significant digi
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -65,17 +65,17 @@ def read_table(path: str) -> pd.DataFrame:
         If the file is missing, is not such a table or holds a value that is not finite.
     """
     try:
-        table = pd.read_csv(path, float_precision="round_trip", encoding="utf-8")
+        table = pd.read_csv(path, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
+    if table.empty:
+        raise InputError(f"{path}: holds no rows")
     for column in table:
         values = table[column]
         if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values).all():
             raise InputError(f"{path}: column {column!r} holds a value that is not a finite number")
-    if table.empty:
-        raise InputError(f"{path}: holds no rows")
     return table
 
 
@@ -131,7 +131,7 @@ def read_arrays(path: str) -> dict[str, np.ndarray]:
         If the file is missing or damaged, or holds anything but plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except FileNotFoundError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
@@ -244,6 +244,9 @@ def _whole(path: str) -> Iterator[object]:
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    except BaseException as error:
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+        raise

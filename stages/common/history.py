@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from stages.common.artifacts import InputError
 from stages.common.parameters import Recipe, StatedObjective
 from stages.common.problems import Epoch, honest, objective, verdicts
 
@@ -31,6 +32,7 @@ class Run(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def record(
     epochs: Iterable[Epoch],
     recipe: Recipe,
@@ -64,6 +66,11 @@ def record(
         (with the 5 % and 95 % quantiles); `spread` is the median standard deviation of a
         replica's sampled loss over the last tenth of the epochs; `kinks` and
         `kinks_printed` are totals over replicas and steps.
+
+    Raises
+    ------
+    InputError
+        If a replica diverges, which says that the learning rate is too large.
     """
     rows, checkpoints = [], []
     kinks = kinks_printed = 0
@@ -72,6 +79,11 @@ def record(
     for number, epoch in enumerate(tqdm(epochs, name, recipe.epochs, disable=None), start=1):
         theta = honest(recipe, epoch.theta)
         value = objective(stated, theta, X, y)
+        if lost := int((~np.isfinite(value)).sum()):
+            raise InputError(
+                f"params.yaml: learning_rate = {recipe.learning_rate}: {name} diverges in "
+                f"epoch {number}, {lost} of {recipe.replicas} replicas lost"
+            )
         rows.append([number, *_summary(epoch.sampled_loss), *_summary(value)])
         kinks += int(epoch.kinks.sum())
         kinks_printed += int(epoch.kinks_printed.sum())

@@ -1,13 +1,38 @@
 """Where the published programs start, and which examples they sample: the source's generators."""
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import numpy as np
 
 from stages.common.datasets import Draw
-from stages.common.parameters import Recipe
-from stages.common.problems import features, recipe_inputs
+from stages.common.parameters import Program, Recipe
+from stages.common.problems import Epoch, features, recipe_inputs
 from stages.common.sampling import numpy_indices, python_indices
+
+
+def run(program: Program, draw: Draw, X: np.ndarray, y: np.ndarray) -> Iterator[Epoch]:
+    """Run a published program; replica r is the program seeded with r.
+
+    Parameters
+    ----------
+    program : Program
+        What to run, and with which implementation.
+    draw : Draw
+        Its dataset's draw, fresh: the program may move its stream on.
+    X : numpy.ndarray, shape (N, columns)
+        Examples.
+    y : numpy.ndarray, shape (N,)
+        Labels or targets.
+
+    Yields
+    ------
+    Epoch
+        `program.epochs` of them.
+    """
+    sgd = import_module(f"stages.common.{program.implementation}_sgd")
+    theta = published_start(program, draw, X, y)
+    yield from sgd.train(program, X, y, theta, published_indices(program, draw, len(y)))
 
 
 def published_start(recipe: Recipe, draw: Draw, X: np.ndarray, y: np.ndarray) -> np.ndarray:

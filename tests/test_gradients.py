@@ -1,0 +1,68 @@
+"""Every hand-written gradient against PyTorch's autograd."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from stages.common import numpy_sgd
+
+
+def numbers(*shape):
+    return arrays(np.float64, shape, elements=st.floats(-8, 8, allow_subnormal=False))
+
+
+@st.composite
+def examples(draw):
+    replicas, d = draw(st.integers(1, 5)), draw(st.integers(1, 21))
+    signs = arrays(np.float64, replicas, elements=st.sampled_from([-1.0, 1.0]))
+    return draw(numbers(replicas, d)), draw(numbers(replicas, d)), draw(signs)
+
+
+def autograd(loss, theta, x, y):
+    theta = torch.tensor(theta, requires_grad=True)
+    loss(theta, torch.tensor(x), torch.tensor(y)).sum().backward()
+    return theta.grad.numpy()
+
+
+def margin(theta, x, y):
+    return y * (theta * x).sum(dim=1)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "loss"),
+    [
+        (
+            numpy_sgd.logistic_gradient,
+            lambda theta, x, y: -torch.nn.functional.logsigmoid(margin(theta, x, y)),
+        ),
+        (numpy_sgd.hinge_gradient, lambda theta, x, y: torch.relu(1 - margin(theta, x, y))),
+    ],
+)
+@given(example=examples())
+def test_linear_gradients(gradient, loss, example):
+    theta, x, y = example
+    z = (torch.tensor(theta) * torch.tensor(x)).sum(dim=1).numpy()  # both sides of a kink agree
+    expected = autograd(loss, theta, x, y)
+    np.testing.assert_allclose(gradient(z, x, y), expected, rtol=1e-12, atol=1e-12)
+
+
+@st.composite
+def network_examples(draw):
+    replicas, p = draw(st.integers(1, 4)), draw(st.integers(1, 50))
+    return draw(numbers(replicas, 3 * p)), draw(numbers(replicas)), draw(numbers(replicas))
+
+
+@given(example=network_examples())
+def test_two_layer_gradient(example):
+    def network(theta, x, y):
+        a, b, u = theta.chunk(3, dim=1)
+        return ((u * torch.sigmoid(a * x[:, None] + b)).sum(dim=1) - y) ** 2 / 2
+
+    theta, x, y = example
+    _, gradient = numpy_sgd.two_layer_gradient(theta, x, y)
+    expected = autograd(network, theta, x, y)
+    scale = max(1.0, np.abs(expected).max())
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12, atol=1e-12 * scale)

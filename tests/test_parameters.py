@@ -1,0 +1,160 @@
+"""Bad parameters: each ends a stage with one line that names the key, and exit status 1."""
+
+import os
+import subprocess
+import sys
+from functools import reduce
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from stages.common import parameters
+from stages.common.artifacts import InputError
+from stages.common.parameters import (
+    Disc,
+    FigureSize,
+    Gaussian,
+    Problem,
+    Program,
+    Protocol,
+    StatedObjective,
+    Wave,
+)
+
+SECTIONS = {
+    "datasets.gaussian": Gaussian,
+    "datasets.disc": Disc,
+    "datasets.wave": Wave,
+    "protocol": Protocol,
+    **dict.fromkeys(
+        [
+            f"problems.{name}"
+            for name in ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
+        ],
+        Problem,
+    ),
+    **dict.fromkeys(
+        [f"published.appendix_{letter}" for letter in "abcde"] + ["published.problem_7"], Program
+    ),
+    **dict.fromkeys(
+        [f"figures.{key}" for key in ["1", "2a", "2b", "3a", "3b", "4a", "4b"]], FigureSize
+    ),
+}
+
+DELETE = object()
+
+BAD = [  # key, value, the key that the message names, what it says is allowed
+    ("problems.svm.learning_rate", -1.0, None, "greater than 0"),
+    ("problems.svm.learning_rate", 0, None, "greater than 0"),
+    ("problems.svm.learning_rate", "1e-4", None, "valid number"),
+    ("problems.svm.learning_rate", float("nan"), None, "finite number"),
+    ("problems.svm.learning_rate", float("inf"), None, "finite number"),
+    ("problems.svm.learning_rate", True, None, "valid number"),
+    ("problems.svm.learning_rate", None, None, "valid number"),
+    ("problems.svm.learning_rate", [0.1], None, "valid number"),
+    ("problems.svm.learning_rate", DELETE, None, "is missing"),
+    ("problems.svm.learnign_rate", 0.1, None, "not permitted"),
+    ("problems.svm.epochs", 0, None, "greater than or equal to 1"),
+    ("problems.svm.epochs", 2.5, None, "valid integer"),
+    ("problems.svm.epochs", 10**9, None, "less than or equal to 1000000"),
+    ("problems.svm.dataset", "moons", None, "'gaussian', 'disc' or 'wave'"),
+    ("problems.svm.dataset", "wave", "problems.svm", "model affine takes dataset gaussian or disc"),
+    ("problems.svm.objective", 3, None, "valid dictionary"),
+    ("problems.svm.objective.loss", "Hinge", None, "'logistic', 'hinge' or 'squared'"),
+    ("problems.svm.objective.loss", "squared", "problems.svm.objective", "goes with model"),
+    ("problems.svm.objective.regularization", -0.1, None, "greater than or equal to 0"),
+    ("problems.svm.objective.hidden", 5, "problems.svm.objective", "hidden goes with"),
+    ("problems.two_layer.objective.hidden", DELETE, "problems.two_layer.objective", "hidden goes"),
+    ("problems.two_layer.objective.grid", DELETE, "problems.two_layer.objective", "grid goes with"),
+    ("problems.two_layer.objective.grid.lower", 5.0, "problems.two_layer.objective.grid", "less"),
+    ("problems.two_layer.objective.grid.points", 1, None, "greater than or equal to 2"),
+    ("problems.two_layer.scales", DELETE, "problems.two_layer", "scales goes with"),
+    ("problems.two_layer.scales.u", 0.0, None, "greater than 0"),
+    ("protocol.replicas", 0, None, "greater than or equal to 1"),
+    ("protocol.seed", -1, None, "greater than or equal to 0"),
+    ("protocol", None, None, "valid dictionary"),
+    ("protocol", DELETE, None, "is missing"),
+    ("datasets.gaussian.examples", 1, None, "greater than or equal to 2"),
+    ("datasets.gaussian.examples", "30; rm -rf /", None, "valid integer"),
+    ("datasets.gaussian.seed", 2**32, None, "less than 4294967296"),
+    ("datasets.disc.radius_squared", 0.0, None, "greater than 0"),
+    ("published.appendix_b.gradient", "autograd", None, "'derivative' or 'one_minus_loss'"),
+    ("published.appendix_b.implementation", "jax", None, "'numpy' or 'torch'"),
+    ("published.appendix_b.implementation", "torch", "published.appendix_b", "autograd takes"),
+    ("published.appendix_b.sampler", "protocol", "published.appendix_b", "source's own"),
+    ("published.appendix_d.gradient", "one_minus_loss", "published.appendix_d", "loss logistic"),
+    ("published.appendix_e.label_leak", "gradient", "published.appendix_e", "model affine"),
+    ("published.problem_7.initial", "numpy_uniform", "published.problem_7", "does not take"),
+    ("published.problem_7.label_leak", "everywhere", "published.problem_7", "takes neither"),
+    ("figures.1.dpi", 5000, None, "less than or equal to 600"),
+    ("figures.1.title", "loss", None, "not permitted"),
+]
+
+
+@pytest.mark.parametrize("key", SECTIONS)
+def test_every_section_of_the_study_is_allowed(key, scratch):
+    assert isinstance(parameters.load(key, SECTIONS[key]), SECTIONS[key])
+
+
+def test_stated_objective_is_a_section(scratch):
+    objective = parameters.load("problems.svm.objective", StatedObjective)
+    assert objective.regularization == 0.1
+
+
+@pytest.mark.parametrize(("key", "value", "named", "allowed"), BAD)
+def test_bad_values_are_refused(key, value, named, allowed, scratch, params):
+    *parents, last = key.split(".")
+    parent = reduce(dict.__getitem__, parents, params)
+    if value is DELETE:
+        del parent[last]
+    else:
+        parent[last] = value
+    scratch(params)
+    section = next(name for name in SECTIONS if f"{key}.".startswith(f"{name}."))
+    with pytest.raises(InputError) as refusal:
+        parameters.load(section, SECTIONS[section])
+    message = str(refusal.value)
+    assert message.startswith(f"params.yaml: {named or key} ")
+    assert allowed in message
+    assert "\n" not in message
+    if value is not DELETE and named is None:
+        assert repr(value) in message
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("a: [", "params.yaml: is not YAML: "),
+        ("- 1\n", "params.yaml: protocol is missing"),
+        ("", "params.yaml: protocol is missing"),
+        ("!!python/object/apply:os.system ['true']", "params.yaml: is not YAML: "),
+        (None, "params.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_bad_documents_are_refused(text, complaint, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError) as refusal:
+        parameters.load("protocol", Protocol)
+    assert str(refusal.value).startswith(complaint)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_stage_ends_with_one_line_and_status_1(tmp_path, params):
+    params["datasets"]["gaussian"]["examples"] = -3
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    stage = subprocess.run(
+        [sys.executable, "-m", "stages.dataset", "gaussian"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert stage.returncode == 1
+    assert stage.stderr == (
+        "params.yaml: datasets.gaussian.examples = -3: Input should be greater than or equal to 2\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]

@@ -1,0 +1,188 @@
+"""What DVC reruns: every parameter, every file of code, one more program."""
+
+import fnmatch
+import os
+import subprocess
+import sys
+from contextlib import chdir
+from functools import reduce
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT, copy_pipeline
+from dvc.repo import Repo
+
+PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
+PROGRAMS = [*(f"appendix_{letter}" for letter in "abcde"), "problem_7"]
+NUMPY_PROGRAMS = ["appendix_b", "appendix_d", "appendix_e", "problem_7"]
+FIGURES = [f"figure_{key}" for key in ["1", "2a", "2b", "3a", "3b", "4a", "4b"]]
+DATASETS = ["dataset@gaussian", "dataset@disc", "dataset@wave"]
+TRAIN_NUMPY = [f"train_numpy@{problem}" for problem in PROBLEMS]
+TRAIN_TORCH = [f"train_torch@{problem}" for problem in PROBLEMS]
+PUBLISHED = [f"published@{program}" for program in PROGRAMS]
+
+
+def both(problem):
+    return [f"train_numpy@{problem}", f"train_torch@{problem}"]
+
+
+def published(*programs):
+    return [f"published@{program}" for program in programs]
+
+
+# Which stages rerun when a parameter changes; a later row wins over an earlier one.
+BY_PARAMETER = {
+    "datasets.gaussian.*": ["dataset@gaussian", *published(*PROGRAMS[:4])],
+    "datasets.disc.*": ["dataset@disc", *published("appendix_e")],
+    "datasets.wave.*": ["dataset@wave", *published("problem_7")],
+    "protocol.*": TRAIN_NUMPY + TRAIN_TORCH,
+    "problems.logistic.*": both("logistic"),
+    "problems.logistic.objective.*": [
+        *both("logistic"),
+        *published("appendix_a", "appendix_b"),
+    ],
+    "problems.svm.*": both("svm"),
+    "problems.svm.objective.*": [*both("svm"), *published("appendix_c", "appendix_d")],
+    "problems.quadratic_logistic.*": both("quadratic_logistic"),
+    "problems.quadratic_svm.*": both("quadratic_svm"),
+    "problems.quadratic_svm.objective.*": [*both("quadratic_svm"), *published("appendix_e")],
+    "problems.two_layer.*": both("two_layer"),
+    "problems.two_layer.objective.*": [*both("two_layer"), *published("problem_7")],
+    "published.appendix_a.*": published("appendix_a"),
+    "published.appendix_b.*": published("appendix_b"),
+    "published.appendix_c.*": published("appendix_c"),
+    "published.appendix_d.*": published("appendix_d"),
+    "published.appendix_e.*": published("appendix_e"),
+    "published.problem_7.*": published("problem_7"),
+    "figures.1.*": ["figure_1"],
+    "figures.2a.*": ["figure_2a"],
+    "figures.2b.*": ["figure_2b"],
+    "figures.3a.*": ["figure_3a"],
+    "figures.3b.*": ["figure_3b"],
+    "figures.4a.*": ["figure_4a"],
+    "figures.4b.*": ["figure_4b"],
+}
+
+# Which stages rerun when a file of code changes.
+EVERYTHING = DATASETS + TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED + FIGURES
+BY_FILE = {
+    "stages/dataset.py": DATASETS,
+    "stages/train.py": TRAIN_NUMPY + TRAIN_TORCH,
+    "stages/published.py": PUBLISHED,
+    "stages/figure.py": FIGURES,
+    "stages/common/artifacts.py": EVERYTHING,
+    "stages/common/parameters.py": EVERYTHING,
+    "stages/common/problems.py": EVERYTHING,
+    "stages/common/datasets.py": DATASETS + PUBLISHED,
+    "stages/common/history.py": TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED,
+    "stages/common/sampling.py": TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED,
+    "stages/common/streams.py": PUBLISHED,
+    "stages/common/numpy_sgd.py": TRAIN_NUMPY + published(*NUMPY_PROGRAMS),
+    "stages/common/torch_sgd.py": TRAIN_TORCH + published("appendix_a", "appendix_c"),
+}
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield ".".join(path)
+
+
+LEAVES = list(leaves(yaml.safe_load((ROOT / "params.yaml").read_text())))
+ANOTHER = {  # values that appear in the paths of dvc.yaml must stay known
+    "gaussian": "disc",
+    "disc": "wave",
+    "wave": "gaussian",
+    "logistic": "svm",
+    "svm": "logistic",
+    "quadratic_svm": "svm",
+    "two_layer": "svm",
+    "numpy": "torch",
+    "torch": "numpy",
+}
+
+
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory):
+    """A copy of the pipeline that DVC takes for finished: empty outputs, committed."""
+    folder = tmp_path_factory.mktemp("committed")
+    copy_pipeline(folder)
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    with chdir(folder), Repo() as repo:
+        for out in repo.index.outs:
+            path = Path(out.fs_path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(str(path.relative_to(folder)))
+        repo.commit(force=True)
+        assert repo.status() == {}
+    return folder
+
+
+def status(folder):
+    with chdir(folder), Repo() as repo:
+        return sorted(repo.status())
+
+
+def test_every_leaf_has_a_row():
+    assert [
+        leaf for leaf in LEAVES if not any(fnmatch.fnmatch(leaf, row) for row in BY_PARAMETER)
+    ] == []
+    assert [row for row in BY_PARAMETER if not fnmatch.filter(LEAVES, row)] == []
+
+
+@pytest.mark.parametrize("leaf", LEAVES)
+def test_a_parameter_reruns_its_stages(leaf, committed):
+    text = (committed / "params.yaml").read_text()
+    params = yaml.safe_load(text)
+    *parents, last = leaf.split(".")
+    parent = reduce(dict.__getitem__, parents, params)
+    value = parent[last]
+    parent[last] = ANOTHER.get(value, f"{value}x") if isinstance(value, str) else value + 1
+    expected = [stages for row, stages in BY_PARAMETER.items() if fnmatch.fnmatch(leaf, row)][-1]
+    try:
+        (committed / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        assert status(committed) == sorted(expected)
+    finally:
+        (committed / "params.yaml").write_text(text)
+
+
+def test_every_file_of_code_has_a_row():
+    assert sorted(BY_FILE) == sorted(
+        str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.py")
+    )
+
+
+@pytest.mark.parametrize("file", BY_FILE)
+def test_a_file_of_code_reruns_its_stages(file, committed):
+    text = (committed / file).read_text()
+    try:
+        (committed / file).write_text(f"{text}\n# changed\n")
+        assert status(committed) == sorted(BY_FILE[file])
+    finally:
+        (committed / file).write_text(text)
+
+
+def test_one_more_program_is_one_more_entry(tmp_path, params):
+    copy_pipeline(tmp_path)
+    program = params["published"]["appendix_b"] | {
+        "label_leak": "none",
+        "initial": "torch_linear",
+        "epochs": 12,
+        "replicas": 2,
+    }
+    params["published"]["appendix_b_without_leak"] = program
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "published@appendix_b_without_leak"],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+    )
+    history = (tmp_path / "data/published/appendix_b_without_leak/history.csv").read_text()
+    assert len(history.splitlines()) == 13
+    assert (tmp_path / "metrics/logistic/appendix_b_without_leak.json").exists()
