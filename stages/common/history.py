@@ -61,9 +61,9 @@ def record(
     Returns
     -------
     Run
-        History, metrics and arrays. Among the metrics `objective` with `lower` and
-        `upper`, `sampled_loss`, and the verdicts are medians over replicas at the last epoch
-        (with the 5 % and 95 % quantiles); `spread` is the median standard deviation of a
+        History, metrics and arrays. The metrics `objective`, `sampled_loss` and the verdicts
+        are medians over replicas at the last epoch, `objective_lower` and `objective_upper`
+        the 5 % and 95 % quantiles; `spread` is the median standard deviation of a
         replica's sampled loss over the last tenth of the epochs; `kinks` and
         `kinks_printed` are totals over replicas and steps.
 
@@ -99,8 +99,8 @@ def record(
     last = history.iloc[-1]
     metrics = {
         "objective": last["objective"],
-        "lower": last["objective_lower"],
-        "upper": last["objective_upper"],
+        "objective_lower": last["objective_lower"],
+        "objective_upper": last["objective_upper"],
         "sampled_loss": last["sampled_loss"],
         "spread": float(np.median(np.sqrt(squares / tail))),
     }
