@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import chdir
@@ -12,6 +13,7 @@ import pytest
 import yaml
 from conftest import ROOT, copy_pipeline
 from dvc.repo import Repo
+from dvc.utils.serialize import modify_yaml
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 PROGRAMS = [*(f"appendix_{letter}" for letter in "abcde"), "problem_7"]
@@ -147,6 +149,17 @@ def test_a_parameter_reruns_its_stages(leaf, committed):
         assert status(committed) == sorted(expected)
     finally:
         (committed / "params.yaml").write_text(text)
+
+
+def test_an_experiment_changes_nothing_but_its_parameter(tmp_path):
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / "params.yaml", path)
+    with modify_yaml(path) as params:
+        params["problems"]["svm"]["learning_rate"] = 0.003
+    before, after = ((ROOT / "params.yaml").read_text().splitlines(), path.read_text().splitlines())
+    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]] == [
+        ("    learning_rate: 0.001", "    learning_rate: 0.003")
+    ]
 
 
 def test_every_file_of_code_has_a_row():
