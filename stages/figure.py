@@ -1,4 +1,4 @@
-"""Draw one figure, as published beside the protocol's result: python -m stages.figure 2a."""
+"""Draw one figure: python -m stages.figure 2a."""
 
 import sys
 
@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.common import artifacts, parameters
+from stages.common.divergences import kl_divergence
 from stages.common.problems import features, output, true_function
 
 RED, BLUE, GREEN, PURPLE, GREY = "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#666666"
@@ -75,7 +76,7 @@ def draw_losses(key: str, left: Axes, right: Axes, size: parameters.FigureSize) 
         axes.set(xlabel="epoch", yscale="log", xscale="log" if log else "linear")
         axes.legend()
     left.set_ylabel("sampled loss, mean over the epoch")
-    return f"{title}: thin replica 0, thick the median, band 5–95 % of replicas"
+    return f"{title}: thin replica 0, thick the median, band 5–95 % of replicas, dotted the optimum"
 
 
 def draw_data(key: str, left: Axes, right: Axes, size: parameters.FigureSize) -> str:
@@ -149,10 +150,66 @@ def draw_functions(key: str, left: Axes, right: Axes, size: parameters.FigureSiz
     return "Problem 7: replica 0 as it learns, and 5–95 % of replicas at the end"
 
 
-FIGURES = dict.fromkeys(CURVES, draw_losses) | {
-    "3a": draw_data,
-    "3b": draw_boundaries,
-    "4a": draw_functions,
+def draw_ablation(key: str, left: Axes, right: Axes, size: parameters.FigureSize) -> str:
+    """Draw a waterfall from a published program to its reference, by Shapley values."""
+    problem = key.removeprefix("ablation_")
+    ablation = artifacts.read_json(f"metrics/ablation/{problem}.json")
+    factors = ablation["factors"]
+    names = [ablation["published"], *factors, ablation["reference"]]
+    for axes, quantity in ((left, "sampled_loss"), (right, "objective")):
+        found = ablation[quantity]
+        shares = [found["shapley"][factor] for factor in factors]
+        level = found["published"]
+        axes.bar(0, level, color=RED)
+        for position, share in enumerate(shares, start=1):
+            axes.bar(position, -share["mean"], bottom=level, color=GREY)
+            axes.plot([position - 1, position], [level, level], color="black", linewidth=0.5)
+            level -= share["mean"]
+            spread = [[share["upper"] - share["mean"]], [share["mean"] - share["lower"]]]
+            axes.errorbar(position, level, spread, color="black", capsize=3)
+        axes.bar(len(factors) + 1, found["reference"], color=BLUE)
+        axes.axhline(0, color="black", linewidth=0.5)
+        axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
+    left.set(ylabel="mean over replicas", ylim=(0, 1.05 * left.get_ylim()[1]))
+    return "Undoing each deviation: mean Shapley value, and 5–95 % of replicas"
+
+
+def draw_divergence(key: str, left: Axes, right: Axes, size: parameters.FigureSize) -> str:
+    """Draw D_KL between Bernoulli(p) and Bernoulli(q), and a section with Pinsker's bound."""
+    line = np.linspace(size.grid.lower, size.grid.upper, size.grid.points)
+    p, q = np.meshgrid(line, line, indexing="ij")
+    divergence = kl_divergence(np.stack([p, 1 - p], axis=-1), np.stack([q, 1 - q], axis=-1))
+    levels = [0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
+    shades = colormaps["viridis"](np.linspace(0, 1, len(levels)))
+    filled = left.contourf(p, q, divergence, levels, colors=shades, extend="max")
+    left.figure.colorbar(filled, ax=left, label="D_KL in nats")
+    left.plot([0, 1], [0, 1], color="white", linestyle="--", label="D_KL = 0")
+    left.set(xlabel="p", ylabel="q", aspect="equal")
+    left.legend(loc="upper left", facecolor=GREY, labelcolor="white")
+    for row, color in zip(SECTIONS, (BLUE, RED, GREEN), strict=True):
+        mass = np.array([row, 1 - row])
+        others = np.stack([line, 1 - line], axis=-1)
+        right.plot(line, kl_divergence(mass, others), color=color, label=f"p = {row}")
+        bound = np.abs(mass - others).sum(axis=-1) ** 2 / 2
+        right.plot(line, bound, color=color, linestyle=":")
+    right.plot([], [], color="black", linestyle=":", label="Pinsker's bound ½‖p − q‖₁²")
+    right.set(xlabel="q", ylabel="D_KL in nats", ylim=(0, 3))
+    right.legend()
+    return "D_KL(Bernoulli(p) ‖ Bernoulli(q))"
+
+
+SECTIONS = (0.1, 0.5, 0.9)
+PUBLISHED = ("as published", "under the protocol")
+ABLATION = ("sampled loss of the last epoch", "stated objective")
+
+# Function, titles of the panels, and whether they share the vertical axis.
+FIGURES = dict.fromkeys(CURVES, (draw_losses, PUBLISHED, True)) | {
+    "3a": (draw_data, PUBLISHED, False),
+    "3b": (draw_boundaries, PUBLISHED, True),
+    "4a": (draw_functions, PUBLISHED, True),
+    "ablation_logistic": (draw_ablation, ABLATION, True),
+    "ablation_svm": (draw_ablation, ABLATION, True),
+    "divergence": (draw_divergence, ("over the unit square", "along a row"), False),
 }
 
 
@@ -162,19 +219,24 @@ def main(key: str) -> None:
     Parameters
     ----------
     key : str
-        Number of the figure in the source: 1, 2a, 2b, 3a, 3b, 4a or 4b.
+        Key under `figures` of params.yaml; 1 to 4b are the source's numbers.
     """
     size = parameters.load(f"figures.{key}", parameters.FigureSize)
+    draw, titles, sharey = FIGURES[key]
     figure = Figure(figsize=(size.width, size.height), dpi=size.dpi, layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=key != "3a")
-    left.set_title("as published")
-    right.set_title("under the protocol")
-    figure.suptitle(FIGURES[key](key, left, right, size))
+    panels = figure.subplots(1, 2, sharey=sharey)
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_title(title)
+    figure.suptitle(draw(key, *panels, size))
     artifacts.write_figure(f"plots/figure_{key}.png", figure)
 
 
 def _draw_curve(axes: Axes, history: pd.DataFrame, label: str, color: str, style: str) -> None:
     epoch, column = history["epoch"], "sampled_loss"
+    optimum = history["optimum"].iloc[0]
+    if style == "-":
+        axes.axhline(optimum, color=color, linestyle=":", zorder=1)
+        label = f"{label} (optimum {optimum:.4g})"
     axes.plot(epoch, history[column], style, color=color, label=label, zorder=3)
     if style == "-":
         axes.plot(epoch, history[f"{column}_first"], color=color, linewidth=0.4, alpha=0.6)

@@ -8,7 +8,7 @@ import numpy as np
 from stages.common import artifacts, parameters, streams
 from stages.common.datasets import DATASETS
 from stages.common.history import record
-from stages.common.problems import Epoch
+from stages.common.problems import Epoch, honest
 
 
 def main(name: str) -> None:
@@ -40,9 +40,11 @@ def main(name: str) -> None:
         )
     losses = np.empty((program.replicas, program.epochs))
     epochs = _keep(streams.run(program, draw, X, y), losses)
-    run = record(epochs, program, stated, X, y, name)
+    optimum = artifacts.read_json(f"metrics/{program.problem}/exact.json")["objective"]
+    run = record(epochs, program, stated, X, y, optimum, name)
     artifacts.write_table(f"data/published/{name}/history.csv", run.history)
-    artifacts.write_arrays(f"data/published/{name}/run.npz", losses=losses, **run.arrays)
+    arrays = run.arrays | {"honest": honest(program, run.arrays["theta"]), "losses": losses}
+    artifacts.write_arrays(f"data/published/{name}/run.npz", **arrays)
     artifacts.write_json(f"metrics/{program.problem}/{name}.json", run.metrics)
 
 

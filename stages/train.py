@@ -29,7 +29,9 @@ def main(implementation: str, problem: str) -> None:
     indices = protocol_indices(rngs, recipe.epochs, len(y), recipe.steps)
     sgd = import_module(f"stages.common.{implementation}_sgd")
     epochs = sgd.train(recipe, X, y, theta, indices)
-    run = record(epochs, recipe, stated.objective, X, y, f"{problem} {implementation}")
+    optimum = artifacts.read_json(f"metrics/{problem}/exact.json")["objective"]
+    label = f"{problem} {implementation}"
+    run = record(epochs, recipe, stated.objective, X, y, optimum, label)
     folder = f"data/runs/{problem}/{implementation}"
     artifacts.write_table(f"{folder}/history.csv", run.history)
     artifacts.write_arrays(f"{folder}/theta.npz", **run.arrays)

@@ -1,4 +1,4 @@
-"""Files in and out: YAML and CSV read safely, CSV, JSON, NPZ and PNG written whole.
+"""Files in and out: read safely, written whole.
 
 Every number that is written, datasets apart, is rounded to six significant digits.
 """
@@ -110,6 +110,35 @@ def read_examples(path: str, classes: bool) -> tuple[np.ndarray, np.ndarray]:
         wrong = y[~np.isin(y, (-1.0, 1.0))][0]
         raise InputError(f"{path}: y = {wrong:g}: a label must be -1 or 1")
     return X, y
+
+
+def read_json(path: str) -> dict[str, object]:
+    """Read a JSON object.
+
+    Parameters
+    ----------
+    path : str
+        File to read.
+
+    Returns
+    -------
+    dict
+        What the object holds.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not a JSON object.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: is not a JSON object")
+    return values
 
 
 def read_arrays(path: str) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ class Run(NamedTuple):
     ----------
     history : pandas.DataFrame
         `epoch`, then for `sampled_loss` and `objective` the median over replicas, the 5 %
-        and 95 % quantiles (`_lower`, `_upper`) and replica 0 (`_first`).
+        and 95 % quantiles (`_lower`, `_upper`) and replica 0 (`_first`); `optimum` throughout.
     metrics : dict of str to float
         The row of `dvc metrics show`.
     arrays : dict of str to numpy.ndarray
@@ -39,6 +39,7 @@ def record(
     stated: StatedObjective,
     X: np.ndarray,
     y: np.ndarray,
+    optimum: float,
     name: str,
 ) -> Run:
     """Follow a run to its end, keeping a few numbers an epoch.
@@ -55,6 +56,8 @@ def record(
         Examples.
     y : numpy.ndarray, shape (N,)
         Labels or targets.
+    optimum : float
+        Exact minimum, or infimum, of the stated objective.
     name : str
         Label of the progress bar.
 
@@ -63,7 +66,8 @@ def record(
     Run
         History, metrics and arrays. The metrics `objective`, `sampled_loss` and the verdicts
         are medians over replicas at the last epoch, `objective_lower` and `objective_upper`
-        the 5 % and 95 % quantiles; `spread` is the median standard deviation of a
+        the 5 % and 95 % quantiles; `gap` is the
+        median less the optimum; `spread` is the median standard deviation of a
         replica's sampled loss over the last tenth of the epochs; `kinks` and
         `kinks_printed` are totals over replicas and steps.
 
@@ -95,12 +99,13 @@ def record(
             squares = squares + deviation * (epoch.sampled_loss - mean)
     columns = ["epoch"]
     columns += [f"{kind}{part}" for kind in ("sampled_loss", "objective") for part in PARTS]
-    history = pd.DataFrame(rows, columns=columns)
+    history = pd.DataFrame(rows, columns=columns).assign(optimum=optimum)
     last = history.iloc[-1]
     metrics = {
         "objective": last["objective"],
         "objective_lower": last["objective_lower"],
         "objective_upper": last["objective_upper"],
+        "gap": last["objective"] - optimum,
         "sampled_loss": last["sampled_loss"],
         "spread": float(np.median(np.sqrt(squares / tail))),
     }

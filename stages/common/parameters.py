@@ -230,6 +230,42 @@ class Program(Recipe):
         return self
 
 
+class Ablation(Section):
+    """A published program, and the one it becomes once its deviations are undone."""
+
+    dataset: Literal["gaussian", "disc", "wave"]
+    published: str
+    reference: str
+
+
+class Gradients(Section):
+    """How the formulas are tried: `trials` at each of the `widths`."""
+
+    seed: Seed
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    widths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1)]
+
+
+class Divergence(Section):
+    """Which mass functions are tried: `pairs` of each kind."""
+
+    seed: Seed
+    pairs: Annotated[int, Field(ge=1, le=100_000)]
+    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1)]
+    concentrations: Annotated[list[Positive], Field(min_length=1)]
+    nearness: Annotated[list[Annotated[float, Field(ge=1e-7, lt=1)]], Field(min_length=1)]
+
+
+class Claims(Section):
+    """What the verdicts are judged by, as shares, and the fresh data."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    near: Annotated[float, Field(gt=0, lt=1)]
+    agreement: Annotated[float, Field(gt=0.5, le=1)]
+    fresh_seed: Seed
+    fresh_examples: Examples
+
+
 class FigureSize(Section):
     """Size of a picture in inches and dots per inch, and the grid its curves are drawn on."""
 

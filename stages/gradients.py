@@ -1,0 +1,117 @@
+"""Hold each hand-written formula against autograd and complex-step differentiation."""
+
+from collections.abc import Callable
+from math import ceil, log10
+
+import numpy as np
+import torch
+
+from stages.common import artifacts, numpy_sgd, parameters, torch_sgd
+
+STEP = 1e-30  # of the complex step, which has no cancellation to fear
+
+COMPLEX_LOSSES = {
+    "logistic": lambda z, y: np.log(1 + np.exp(-y * z)),
+    "hinge": lambda z, y: np.where((y * z).real < 1, 1 - y * z, 0),
+    "squared": lambda z, y: (z - y) ** 2 / 2,
+}
+
+
+def main() -> None:
+    """Write `metrics/gradients.json`: the largest relative error of each formula.
+
+    A digit of a rounding error is the processor's, not the formula's, so each error is
+    rounded up to a power of 1000.
+    """
+    section = parameters.load("gradients", parameters.Gradients)
+    rng = np.random.default_rng(section.seed)
+    errors = {"two_layer": network_errors(rng, section)}
+    for loss in COMPLEX_LOSSES:
+        errors[loss] = loss_errors(rng, section, loss)
+    artifacts.write_json("metrics/gradients.json", {"trials": section.trials, **errors})
+
+
+def network_errors(
+    rng: np.random.Generator, section: parameters.Gradients
+) -> dict[str, dict[str, float]]:
+    """Return the errors of ∇a f, ∇b f and ∇u f (problem 6), relative to their largest entry.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws θ and x, standard normal.
+    section : Gradients
+        How many, and of which widths p.
+    """
+    errors = {part: {"autograd": 0.0, "complex_step": 0.0} for part in "abu"}
+    for width in section.widths:
+        theta = rng.standard_normal((section.trials, 3 * width))
+        x = rng.standard_normal(section.trials)
+        _, by_hand = numpy_sgd.two_layer_output(theta, x)
+
+        def network(theta: torch.Tensor, x: np.ndarray = x) -> torch.Tensor:
+            return torch_sgd.two_layer_output(theta, torch.from_numpy(x)[:, None])
+
+        references = {
+            "autograd": autograd(network, theta),
+            "complex_step": np.stack(
+                [
+                    numpy_sgd.two_layer_output(theta + 1j * STEP * unit, x)[0].imag / STEP
+                    for unit in np.eye(3 * width)
+                ],
+                axis=1,
+            ),
+        }
+        for method, reference in references.items():
+            for n, part in enumerate("abu"):
+                block = slice(n * width, (n + 1) * width)
+                error = np.abs(by_hand - reference)[:, block].max(axis=1)
+                error /= np.abs(reference[:, block]).max(axis=1)
+                errors[part][method] = max(errors[part][method], error.max())
+    return {part: {m: round_up(e) for m, e in found.items()} for part, found in errors.items()}
+
+
+def loss_errors(
+    rng: np.random.Generator, section: parameters.Gradients, loss: str
+) -> dict[str, float]:
+    """Return the errors of ∂ℓ/∂z, the hinge's away from its kink.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws z, normal with standard deviation 3, and labels y = ±1.
+    section : Gradients
+        How many.
+    loss : {'logistic', 'hinge', 'squared'}
+        Loss.
+    """
+    z = 3 * rng.standard_normal(section.trials)
+    y = rng.choice([-1.0, 1.0], section.trials)
+    if loss == "hinge":
+        away = np.abs(y * z - 1) > 1e-3
+        z, y = z[away], y[away]
+    by_hand = numpy_sgd.DERIVATIVES[loss](z, y)
+    references = {
+        "autograd": autograd(lambda t: torch_sgd.LOSSES[loss](t, torch.from_numpy(y)), z),
+        "complex_step": COMPLEX_LOSSES[loss](z + 1j * STEP, y).imag / STEP,
+    }
+    return {
+        method: round_up((np.abs(by_hand - exact) / np.maximum(np.abs(exact), 1e-300)).max())
+        for method, exact in references.items()
+    }
+
+
+def autograd(function: Callable[[torch.Tensor], torch.Tensor], at: np.ndarray) -> np.ndarray:
+    """Return the gradient of the sum of a function's values, by PyTorch's autograd."""
+    variable = torch.tensor(at, requires_grad=True)
+    function(variable).sum().backward()
+    return variable.grad.numpy()
+
+
+def round_up(error: float) -> float:
+    """Return the smallest power of 1000 not below an error, 1e-15 for whatever is less."""
+    return 10.0 ** (3 * ceil(log10(max(error, 1e-15)) / 3))
+
+
+if __name__ == "__main__":
+    main()
