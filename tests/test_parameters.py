@@ -12,9 +12,14 @@ from conftest import ROOT
 from stages.common import parameters
 from stages.common.artifacts import InputError
 from stages.common.parameters import (
+    Ablation,
+    Claims,
     Disc,
+    Divergence,
     FigureSize,
     Gaussian,
+    Gradients,
+    Objective,
     Problem,
     Program,
     Protocol,
@@ -23,6 +28,12 @@ from stages.common.parameters import (
 )
 
 SECTIONS = {
+    "ablations.logistic": Ablation,
+    "ablations.svm": Ablation,
+    "gradients": Gradients,
+    "divergence": Divergence,
+    "claims": Claims,
+    "plane.objective": Objective,
     "datasets.gaussian": Gaussian,
     "datasets.disc": Disc,
     "datasets.wave": Wave,
@@ -38,7 +49,8 @@ SECTIONS = {
         [f"published.appendix_{letter}" for letter in "abcde"] + ["published.problem_7"], Program
     ),
     **dict.fromkeys(
-        [f"figures.{key}" for key in ["1", "2a", "2b", "3a", "3b", "4a", "4b"]], FigureSize
+        [f"figures.{key}" for key in ("1", "2a", "2b", "3a", "3b", "4a", "4b", "divergence")],
+        FigureSize,
     ),
 }
 
@@ -87,6 +99,11 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("published.appendix_e.label_leak", "gradient", "published.appendix_e", "model affine"),
     ("published.problem_7.initial", "numpy_uniform", "published.problem_7", "does not take"),
     ("published.problem_7.label_leak", "everywhere", "published.problem_7", "takes neither"),
+    ("gradients.widths", [], None, "at least 1 item"),
+    ("gradients.trials", 0, None, "greater than or equal to 1"),
+    ("divergence.nearness", 0.1, None, "valid list"),
+    ("claims.agreement", 0.5, None, "greater than 0.5"),
+    ("ablations.svm.published", 4, None, "valid string"),
     ("figures.1.dpi", 5000, None, "less than or equal to 600"),
     ("figures.1.title", "loss", None, "not permitted"),
 ]

@@ -18,11 +18,15 @@ from dvc.utils.serialize import modify_yaml
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 PROGRAMS = [*(f"appendix_{letter}" for letter in "abcde"), "problem_7"]
 NUMPY_PROGRAMS = ["appendix_b", "appendix_d", "appendix_e", "problem_7"]
-FIGURES = [f"figure_{key}" for key in ["1", "2a", "2b", "3a", "3b", "4a", "4b"]]
+FIGURES = [f"figure_{key}" for key in ("1", "2a", "2b", "3a", "3b", "4a", "4b")]
+FIGURES += ["figure_ablation_logistic", "figure_ablation_svm", "figure_divergence"]
 DATASETS = ["dataset@gaussian", "dataset@disc", "dataset@wave"]
+VARIANTS = ["certify_variant@plane", "certify_variant@appendix_e"]
+CERTIFY = [f"certify@{problem}" for problem in PROBLEMS] + VARIANTS
 TRAIN_NUMPY = [f"train_numpy@{problem}" for problem in PROBLEMS]
 TRAIN_TORCH = [f"train_torch@{problem}" for problem in PROBLEMS]
 PUBLISHED = [f"published@{program}" for program in PROGRAMS]
+ABLATE = ["ablate@logistic", "ablate@svm"]
 
 
 def both(problem):
@@ -35,28 +39,72 @@ def published(*programs):
 
 # Which stages rerun when a parameter changes; a later row wins over an earlier one.
 BY_PARAMETER = {
-    "datasets.gaussian.*": ["dataset@gaussian", *published(*PROGRAMS[:4])],
+    "datasets.gaussian.*": ["dataset@gaussian", *published(*PROGRAMS[:4]), *ABLATE, "claims"],
     "datasets.disc.*": ["dataset@disc", *published("appendix_e")],
     "datasets.wave.*": ["dataset@wave", *published("problem_7")],
     "protocol.*": TRAIN_NUMPY + TRAIN_TORCH,
     "problems.logistic.*": both("logistic"),
+    "problems.logistic.dataset": ["certify@logistic", *both("logistic")],
     "problems.logistic.objective.*": [
+        "certify@logistic",
         *both("logistic"),
         *published("appendix_a", "appendix_b"),
+        "ablate@logistic",
+        "claims",
     ],
     "problems.svm.*": both("svm"),
-    "problems.svm.objective.*": [*both("svm"), *published("appendix_c", "appendix_d")],
+    "problems.svm.dataset": ["certify@svm", *both("svm")],
+    "problems.svm.objective.*": [
+        "certify@svm",
+        *both("svm"),
+        *published("appendix_c", "appendix_d"),
+        "ablate@svm",
+        "claims",
+    ],
     "problems.quadratic_logistic.*": both("quadratic_logistic"),
+    "problems.quadratic_logistic.dataset": [
+        "certify@quadratic_logistic",
+        *both("quadratic_logistic"),
+    ],
+    "problems.quadratic_logistic.objective.*": [
+        "certify@quadratic_logistic",
+        *both("quadratic_logistic"),
+        "claims",
+    ],
     "problems.quadratic_svm.*": both("quadratic_svm"),
-    "problems.quadratic_svm.objective.*": [*both("quadratic_svm"), *published("appendix_e")],
+    "problems.quadratic_svm.dataset": ["certify@quadratic_svm", *both("quadratic_svm")],
+    "problems.quadratic_svm.objective.*": [
+        "certify@quadratic_svm",
+        *both("quadratic_svm"),
+        *published("appendix_e"),
+        "claims",
+    ],
     "problems.two_layer.*": both("two_layer"),
-    "problems.two_layer.objective.*": [*both("two_layer"), *published("problem_7")],
-    "published.appendix_a.*": published("appendix_a"),
-    "published.appendix_b.*": published("appendix_b"),
-    "published.appendix_c.*": published("appendix_c"),
-    "published.appendix_d.*": published("appendix_d"),
+    "problems.two_layer.dataset": ["certify@two_layer", *both("two_layer")],
+    "problems.two_layer.objective.*": [
+        "certify@two_layer",
+        *both("two_layer"),
+        *published("problem_7"),
+        "claims",
+    ],
+    "plane.dataset": ["certify_variant@plane"],
+    "plane.objective.*": ["certify_variant@plane"],
+    "published.appendix_a.*": [*published("appendix_a"), "ablate@logistic"],
+    "published.appendix_b.*": [*published("appendix_b"), "ablate@logistic"],
+    "published.appendix_c.*": [*published("appendix_c"), "ablate@svm"],
+    "published.appendix_d.*": [*published("appendix_d"), "ablate@svm"],
     "published.appendix_e.*": published("appendix_e"),
+    "published.appendix_e.dataset": [*published("appendix_e"), "certify_variant@appendix_e"],
+    "published.appendix_e.objective.*": [
+        *published("appendix_e"),
+        "certify_variant@appendix_e",
+    ],
     "published.problem_7.*": published("problem_7"),
+    "ablations.logistic.*": ["ablate@logistic"],
+    "ablations.svm.*": ["ablate@svm"],
+    "gradients.*": ["gradients"],
+    "divergence.*": ["divergence"],
+    "claims.*": ["claims"],
     "figures.1.*": ["figure_1"],
     "figures.2a.*": ["figure_2a"],
     "figures.2b.*": ["figure_2b"],
@@ -64,24 +112,45 @@ BY_PARAMETER = {
     "figures.3b.*": ["figure_3b"],
     "figures.4a.*": ["figure_4a"],
     "figures.4b.*": ["figure_4b"],
+    "figures.ablation_logistic.*": ["figure_ablation_logistic"],
+    "figures.ablation_svm.*": ["figure_ablation_svm"],
+    "figures.divergence.*": ["figure_divergence"],
 }
 
 # Which stages rerun when a file of code changes.
-EVERYTHING = DATASETS + TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED + FIGURES
+TRAININGS = TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED
+JUDGES = [*ABLATE, "gradients", "divergence", "claims"]
+EVERYTHING = DATASETS + CERTIFY + TRAININGS + JUDGES + FIGURES
 BY_FILE = {
     "stages/dataset.py": DATASETS,
+    "stages/certify.py": CERTIFY,
     "stages/train.py": TRAIN_NUMPY + TRAIN_TORCH,
     "stages/published.py": PUBLISHED,
+    "stages/ablate.py": ABLATE,
+    "stages/gradients.py": ["gradients"],
+    "stages/divergence.py": ["divergence"],
+    "stages/claims.py": ["claims"],
     "stages/figure.py": FIGURES,
     "stages/common/artifacts.py": EVERYTHING,
     "stages/common/parameters.py": EVERYTHING,
-    "stages/common/problems.py": EVERYTHING,
-    "stages/common/datasets.py": DATASETS + PUBLISHED,
-    "stages/common/history.py": TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED,
-    "stages/common/sampling.py": TRAIN_NUMPY + TRAIN_TORCH + PUBLISHED,
-    "stages/common/streams.py": PUBLISHED,
-    "stages/common/numpy_sgd.py": TRAIN_NUMPY + published(*NUMPY_PROGRAMS),
-    "stages/common/torch_sgd.py": TRAIN_TORCH + published("appendix_a", "appendix_c"),
+    "stages/common/problems.py": [stage for stage in EVERYTHING if stage != "divergence"],
+    "stages/common/certificates.py": CERTIFY,
+    "stages/common/datasets.py": DATASETS + PUBLISHED + ABLATE + ["claims"],
+    "stages/common/divergences.py": ["divergence", *FIGURES],
+    "stages/common/history.py": TRAININGS,
+    "stages/common/sampling.py": TRAININGS + ABLATE,
+    "stages/common/streams.py": PUBLISHED + ABLATE,
+    "stages/common/numpy_sgd.py": [
+        *TRAIN_NUMPY,
+        *published(*NUMPY_PROGRAMS),
+        *ABLATE,
+        "gradients",
+    ],
+    "stages/common/torch_sgd.py": [
+        *TRAIN_TORCH,
+        *published("appendix_a", "appendix_c"),
+        "gradients",
+    ],
 }
 
 
@@ -102,6 +171,10 @@ ANOTHER = {  # values that appear in the paths of dvc.yaml must stay known
     "svm": "logistic",
     "quadratic_svm": "svm",
     "two_layer": "svm",
+    "appendix_a": "appendix_b",
+    "appendix_b": "appendix_a",
+    "appendix_c": "appendix_d",
+    "appendix_d": "appendix_c",
     "numpy": "torch",
     "torch": "numpy",
 }
@@ -142,7 +215,10 @@ def test_a_parameter_reruns_its_stages(leaf, committed):
     *parents, last = leaf.split(".")
     parent = reduce(dict.__getitem__, parents, params)
     value = parent[last]
-    parent[last] = ANOTHER.get(value, f"{value}x") if isinstance(value, str) else value + 1
+    if isinstance(value, list):
+        parent[last] = [*value, value[-1]]
+    else:
+        parent[last] = ANOTHER.get(value, f"{value}x") if isinstance(value, str) else value + 1
     expected = [stages for row, stages in BY_PARAMETER.items() if fnmatch.fnmatch(leaf, row)][-1]
     try:
         (committed / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
@@ -176,6 +252,17 @@ def test_a_file_of_code_reruns_its_stages(file, committed):
         assert status(committed) == sorted(BY_FILE[file])
     finally:
         (committed / file).write_text(text)
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_implementations_have_the_same_md5_in_the_lock(problem):
+    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    by_hand, by_autograd = (
+        {Path(out["path"]).name: out["md5"] for out in stages[f"train_{name}@{problem}"]["outs"]}
+        for name in ("numpy", "torch")
+    )
+    names = {"history.csv", "theta.npz"}
+    assert {n: by_hand[n] for n in names} == {n: by_autograd[n] for n in names}
 
 
 def test_one_more_program_is_one_more_entry(tmp_path, params):

@@ -105,10 +105,14 @@ def test_history_summarises_replicas(draw):
     rng = np.random.default_rng(1)
     losses, thetas = rng.random((30, 5)), rng.standard_normal((30, 5, 21))
     kinks = rng.integers(3, size=(30, 2, 5))
-    run = record(map(Epoch, losses, thetas, *kinks.transpose(1, 0, 2)), recipe, stated, X, y, "")
+    run = record(
+        map(Epoch, losses, thetas, *kinks.transpose(1, 0, 2)), recipe, stated, X, y, 0.25, ""
+    )
     names = ["", "_lower", "_upper", "_first"]
-    assert list(run.history) == ["epoch"] + [
-        kind + name for kind in ("sampled_loss", "objective") for name in names
+    assert list(run.history) == [
+        "epoch",
+        *(kind + name for kind in ("sampled_loss", "objective") for name in names),
+        "optimum",
     ]
     np.testing.assert_array_equal(run.history["epoch"], np.arange(1, 31))
     np.testing.assert_allclose(run.history["sampled_loss"], np.median(losses, axis=1))
@@ -117,6 +121,8 @@ def test_history_summarises_replicas(draw):
     last = objective(stated, thetas[-1], X, y)
     assert run.history["objective_upper"].iloc[-1] == np.quantile(last, 0.95)
     assert run.metrics["objective"] == np.median(last)
+    assert run.metrics["gap"] == np.median(last) - 0.25
+    assert (run.history["optimum"] == 0.25).all()
     assert run.metrics["spread"] == pytest.approx(np.median(losses[-3:].std(axis=0)))
     assert run.metrics["kinks"] == kinks[:, 0].sum()
     assert run.metrics["kinks_printed"] == kinks[:, 1].sum()
@@ -130,6 +136,6 @@ def test_checkpoints_are_kept_with_their_steps(draw):
     thetas = np.random.default_rng(1).standard_normal((7, 2, 150))
     zeros = np.zeros(2)
     epochs = (Epoch(zeros, theta, zeros, zeros) for theta in thetas)
-    run = record(epochs, recipe, stated, X, y, "")
+    run = record(epochs, recipe, stated, X, y, 0.25, "")
     np.testing.assert_array_equal(run.arrays["steps"], [150, 300])
     np.testing.assert_array_equal(run.arrays["checkpoints"], thetas[[2, 5]])
