@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def copy_pipeline(folder):
-    for name in ("stages", ".dvc/config", ".dvcignore", "data/.gitignore", "dvc.yaml"):
+    for name in ("stages", ".dvcignore", "data/.gitignore", "dvc.yaml"):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -21,6 +21,24 @@ def copy_pipeline(folder):
         else:
             shutil.copy(source, target)
     shutil.copy(ROOT / "params.yaml", folder)
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
+
+
+def shorten(folder):
+    """Cut the study in a folder down to a few epochs and replicas, every stage included."""
+    path = folder / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    params["protocol"]["replicas"] = 3
+    for problem in params["problems"].values():
+        problem["epochs"] = 4
+    for program in params["published"].values():
+        program["epochs"] = 20 if program["epochs"] == 5000 else 10
+        program["replicas"] = 3
+    params["problems"]["two_layer"]["checkpoint"] = 2
+    params["published"]["problem_7"]["checkpoint"] = 5
+    params["gradients"]["trials"] = params["divergence"]["pairs"] = 5
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 @pytest.fixture

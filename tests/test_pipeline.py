@@ -185,7 +185,6 @@ def committed(tmp_path_factory):
     """A copy of the pipeline that DVC takes for finished: empty outputs, committed."""
     folder = tmp_path_factory.mktemp("committed")
     copy_pipeline(folder)
-    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     with chdir(folder), Repo() as repo:
         for out in repo.index.outs:
             path = Path(out.fs_path)
@@ -275,7 +274,6 @@ def test_one_more_program_is_one_more_entry(tmp_path, params):
     }
     params["published"]["appendix_b_without_leak"] = program
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     subprocess.run(
         [sys.executable, "-m", "dvc", "repro", "published@appendix_b_without_leak"],
         cwd=tmp_path,

@@ -1,0 +1,51 @@
+"""Run a stage and record what it reads, writes and loads: stage_runner.py RECORD MODULE [ARG ...].
+
+Several stages can follow each other, separated by `+`; the record is of all of them.
+"""
+
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+
+record_path, *commands = sys.argv[1:]
+root = Path.cwd()
+sys.path.insert(0, str(root))
+sys.dont_write_bytecode = True
+read, keys = set(), []
+
+
+def note_opened(event, arguments):
+    if event == "open" and isinstance(arguments[0], str | bytes | os.PathLike):
+        path, mode, flags = arguments
+        path = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  (resolve() opens links)
+        writes = flags & (os.O_WRONLY | os.O_RDWR) if mode is None else set(mode) & set("wax+")
+        if path.is_relative_to(root) and not writes:
+            read.add(str(path.relative_to(root)))
+
+
+sys.addaudithook(note_opened)
+
+from stages.common import parameters  # noqa: E402
+
+load = parameters.load
+
+
+def traced(key, schema):
+    keys.append(key)
+    return load(key, schema)
+
+
+parameters.load = traced
+
+stage = []
+for word in [*commands, "+"]:
+    if word != "+":
+        stage.append(word)
+        continue
+    module, *sys.argv[1:] = stage
+    runpy.run_module(module, run_name="__main__", alter_sys=False)
+    stage = []
+
+Path(record_path).write_text(json.dumps({"read": sorted(read), "keys": sorted(set(keys))}))

@@ -1,0 +1,163 @@
+"""Each stage alone with what dvc.yaml declares for it: nothing is missing, nothing needless."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from contextlib import chdir
+from functools import reduce
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from conftest import copy_pipeline, shorten
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+
+RUNNER = Path(__file__).with_name("stage_runner.py")
+pytestmark = pytest.mark.xdist_group("hermetic")
+
+
+class Stage(NamedTuple):
+    """What dvc.yaml declares."""
+
+    name: str
+    command: list[str]
+    files: frozenset[str]
+    keys: frozenset[str]
+    outs: frozenset[str]
+
+
+def declared(folder):
+    """Return the stages of dvc.yaml, each after those it depends on."""
+    stages = {}
+    with chdir(folder), Repo() as repo:
+        for stage in repo.index.stages:
+            keys = {k for d in stage.deps if isinstance(d, ParamsDependency) for k in d.params}
+            files = {d.def_path for d in stage.deps if not isinstance(d, ParamsDependency)}
+            python, minus_m, *command = stage.cmd.split()
+            assert (python, minus_m) == ("python", "-m")
+            outs = frozenset(out.def_path for out in stage.outs)
+            stages[stage.name] = Stage(stage.name, command, frozenset(files), frozenset(keys), outs)
+    written, order = set(), []
+    produced = set().union(*(stage.outs for stage in stages.values()))
+    while stages:
+        ready = [s for s in stages.values() if s.files & produced <= written]
+        assert ready, f"circular: {list(stages)}"
+        for stage in ready:
+            written |= stage.outs
+            order.append(stages.pop(stage.name))
+    return order
+
+
+def run(folder, *commands):
+    words = " + ".join(" ".join(command) for command in commands).split()
+    record = folder / ".record.json"
+    python = subprocess.run(
+        [sys.executable, str(RUNNER), str(record), *words],
+        cwd=folder,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert python.returncode == 0, python.stderr
+    found = json.loads(record.read_text())
+    record.unlink()
+    return found
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    """The shortened study, run whole, and its stages in order."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    copy_pipeline(folder)
+    shorten(folder)
+    stages = declared(folder)
+    run(folder, *(stage.command for stage in stages))
+    return folder, stages
+
+
+@pytest.fixture(scope="module")
+def traces(pipeline, tmp_path_factory):
+    """Each stage's trace from a folder that holds only what the stage declares."""
+    folder, stages = pipeline
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    found = {}
+    for stage in stages:
+        alone = tmp_path_factory.mktemp("alone")
+        for name in stage.files:
+            (alone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / name, alone / name)
+        part = {}
+        for key in stage.keys:
+            *parents, last = key.split(".")
+            target = reduce(lambda node, name: node.setdefault(name, {}), parents, part)
+            target[last] = reduce(dict.__getitem__, key.split("."), params)
+        (alone / "params.yaml").write_text(yaml.safe_dump(part, sort_keys=False))
+        before = {path for path in alone.rglob("*") if path.is_file()}
+        found[stage.name] = run(alone, stage.command)
+        after = {path for path in alone.rglob("*") if path.is_file()}
+        outs = {str(path.relative_to(alone)) for path in after - before}
+        differing = [o for o in outs if (alone / o).read_bytes() != (folder / o).read_bytes()]
+        found[stage.name] |= {"outs": outs, "differing": differing}
+        shutil.rmtree(alone)
+    return found
+
+
+def complaints(stage, trace):
+    """Return what dvc.yaml declares and the stage did not use, and the other way round."""
+    read = {name for name in trace["read"] if "__pycache__" not in name} - {"params.yaml"}
+    keys = set(trace["keys"])
+    return {
+        "undeclared": sorted((read - stage.files) | (keys - stage.keys)),
+        "needless": sorted((stage.files - read) | (stage.keys - keys)),
+        "outputs": sorted(stage.outs ^ trace["outs"]),
+        "differing": trace["differing"],
+    }
+
+
+NOTHING = {"undeclared": [], "needless": [], "outputs": [], "differing": []}
+
+
+def test_each_stage_needs_what_it_declares_and_writes_the_pipelines_bytes(pipeline, traces):
+    _, stages = pipeline
+    assert {s.name: c for s in stages if (c := complaints(s, traces[s.name])) != NOTHING} == {}
+
+
+def test_removing_any_entry_is_noticed(pipeline, traces):
+    _, stages = pipeline
+    for stage in stages:
+        for kind, complaint in (
+            ("files", "undeclared"),
+            ("keys", "undeclared"),
+            ("outs", "outputs"),
+        ):
+            for entry in getattr(stage, kind):
+                changed = stage._replace(**{kind: getattr(stage, kind) - {entry}})
+                assert complaints(changed, traces[stage.name]) == NOTHING | {complaint: [entry]}
+
+
+def test_adding_a_needless_entry_is_noticed(pipeline, traces):
+    folder, stages = pipeline
+    files = {str(path.relative_to(folder)) for path in (folder / "stages").rglob("*.py")}
+    keys = {key for stage in stages for key in stage.keys}
+    for stage in stages:
+        for kind, entries in (("files", files), ("keys", keys)):
+            for entry in entries - getattr(stage, kind):
+                changed = stage._replace(**{kind: getattr(stage, kind) | {entry}})
+                assert complaints(changed, traces[stage.name]) == NOTHING | {"needless": [entry]}
+
+
+def test_a_stage_without_one_of_its_files_fails(pipeline, tmp_path):
+    """The sandbox is one: what is not declared is not there."""
+    folder, stages = pipeline
+    stage = next(stage for stage in stages if stage.name == "dataset@wave")
+    for name in stage.files - {"stages/common/problems.py"}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / name, tmp_path / name)
+    shutil.copy(folder / "params.yaml", tmp_path)
+    with pytest.raises(AssertionError, match=r"No module named 'stages\.common\.problems'"):
+        run(tmp_path, stage.command)
