@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint requirements
+.PHONY: repro test lint verify requirements
 
 repro: $(BIN)/.installed
 	$(BIN)/dvc repro
@@ -18,6 +18,10 @@ $(BIN)/.installed: requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
+
+# Rerun the pipeline from empty caches under other conditions and compare every byte.
+verify: $(BIN)/.installed
+	$(BIN)/python tests/verify.py
 
 # Resolve the ranges of pyproject.toml afresh and pin what they give.
 requirements:

@@ -1,4 +1,4 @@
-"""Solve a problem exactly: python -m stages.certify svm gaussian problems.svm.objective."""
+"""Solve a problem exactly: python -m stages.certify svm problems.svm."""
 
 import sys
 
@@ -6,30 +6,29 @@ import cvxpy as cp
 import numpy as np
 
 from stages.common import artifacts, certificates, parameters
-from stages.common.parameters import StatedObjective
+from stages.common.parameters import Dataset, StatedObjective
 from stages.common.problems import features, inputs, objective, sigmoid, verdicts
 
 SOLVER = {"solver": cp.CLARABEL, "tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
 
-def main(name: str, dataset: str, key: str) -> None:
+def main(name: str, key: str) -> None:
     """Write `metrics/<name>/exact.json` and the certificate of what it says.
 
     Parameters
     ----------
     name : str
         Folder under `metrics`.
-    dataset : {'gaussian', 'disc', 'wave'}
-        Examples.
     key : str
-        Dotted path of the objective in params.yaml.
+        Dotted path in params.yaml, under which are a `dataset` and an `objective`.
 
     Raises
     ------
     InputError
         If the solver's answer does not pass the check by arithmetic.
     """
-    stated = parameters.load(key, StatedObjective)
+    stated = parameters.load(f"{key}.objective", StatedObjective)
+    dataset = parameters.load(f"{key}.dataset", Dataset)
     X, y = artifacts.read_examples(f"data/{dataset}.csv", classes=stated.loss != "squared")
     try:
         if stated.model == "two_layer":
@@ -39,7 +38,9 @@ def main(name: str, dataset: str, key: str) -> None:
             certificate |= optimum(stated, X, y, certificate)
             theta = np.array(certificate.get("minimiser", theta))
     except (ValueError, cp.SolverError) as error:
-        raise artifacts.InputError(f"params.yaml: {key}: not solved exactly: {error}") from None
+        raise artifacts.InputError(
+            f"params.yaml: {key}.objective: not solved exactly: {error}"
+        ) from None
     judged = verdicts(stated, theta[None], X, y)
     exact = {"objective": certificate["optimum"]}
     exact |= {judgement: float(values[0]) for judgement, values in judged.items()}

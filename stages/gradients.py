@@ -109,8 +109,8 @@ def autograd(function: Callable[[torch.Tensor], torch.Tensor], at: np.ndarray) -
 
 
 def round_up(error: float) -> float:
-    """Return the smallest power of 1000 not below an error, 1e-15 for whatever is less."""
-    return 10.0 ** (3 * ceil(log10(max(error, 1e-15)) / 3))
+    """Return the smallest power of 1000 not below an error, 1e-12 for whatever is less."""
+    return 10.0 ** (3 * ceil(log10(max(error, 1e-12)) / 3))
 
 
 if __name__ == "__main__":

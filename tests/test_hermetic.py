@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def declared(folder):
         for stage in repo.index.stages:
             keys = {k for d in stage.deps if isinstance(d, ParamsDependency) for k in d.params}
             files = {d.def_path for d in stage.deps if not isinstance(d, ParamsDependency)}
-            python, minus_m, *command = stage.cmd.split()
+            python, minus_m, *command = shlex.split(stage.cmd)
             assert (python, minus_m) == ("python", "-m")
             outs = frozenset(out.def_path for out in stage.outs)
             stages[stage.name] = Stage(stage.name, command, frozenset(files), frozenset(keys), outs)

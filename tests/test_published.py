@@ -147,3 +147,14 @@ def test_problem_7_follows_its_one_trajectory_to_the_end(draw):
     losses = run(draw, "problem_7", replicas=1)
     assert losses.shape == (200, 1)
     np.testing.assert_allclose(losses[:, 0], list(problem_7(0, epochs=200)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_torch_initial_parameters_are_those_of_nn_linear(seed, draw):
+    program = parameters.load("published.appendix_a", parameters.Program)
+    drawn, X, y = draw("gaussian")
+    theta = streams.published_start(program, drawn, X, y)
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(20, 1)
+    expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
+    np.testing.assert_allclose(theta[seed], expected, rtol=0, atol=np.finfo(np.float32).eps / 4)

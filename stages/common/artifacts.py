@@ -17,7 +17,16 @@ SIGNIFICANT_DIGITS = 6
 
 
 class InputError(SystemExit):
-    """A bad parameter or file: ends a stage with one line and exit status 1."""
+    """A bad parameter or file: ends a stage with one line and exit status 1.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong; characters that do not print, line breaks among them, are escaped.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
 def read_yaml(path: str) -> object:
@@ -42,7 +51,7 @@ def read_yaml(path: str) -> object:
         return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates, nesting
         raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
 
 

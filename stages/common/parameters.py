@@ -1,8 +1,16 @@
 """The schema of params.yaml; hands a stage its own section and nothing else."""
 
+from reprlib import repr as short_repr
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from stages.common.artifacts import InputError, read_yaml
 
@@ -13,6 +21,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 NonNegative = Annotated[float, Field(ge=0, le=1e6)]
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
+Dataset = Literal["gaussian", "disc", "wave"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # it becomes part of paths
 Examples = Annotated[int, Field(ge=2, le=1_000_000)]
 
 
@@ -142,7 +152,7 @@ class Recipe(Section):
         Epochs from one saved θ to the next.
     """
 
-    dataset: Literal["gaussian", "disc", "wave"]
+    dataset: Dataset
     objective: Objective
     gradient: Literal["derivative", "one_minus_loss"] = "derivative"
     label_leak: Literal["none", "gradient", "everywhere"] = "none"
@@ -179,7 +189,7 @@ class Recipe(Section):
 class Problem(Section):
     """A stated problem and how the protocol trains it."""
 
-    dataset: Literal["gaussian", "disc", "wave"]
+    dataset: Dataset
     objective: StatedObjective
     scales: Scales | None = None
     learning_rate: Positive
@@ -214,7 +224,7 @@ class Problem(Section):
 class Program(Recipe):
     """A published program: its recipe, the problem it addresses and its library."""
 
-    problem: str
+    problem: Name
     implementation: Literal["numpy", "torch"]
 
     @model_validator(mode="after")
@@ -233,9 +243,9 @@ class Program(Recipe):
 class Ablation(Section):
     """A published program, and the one it becomes once its deviations are undone."""
 
-    dataset: Literal["gaussian", "disc", "wave"]
-    published: str
-    reference: str
+    dataset: Dataset
+    published: Name
+    reference: Name
 
 
 class Gradients(Section):
@@ -275,23 +285,23 @@ class FigureSize(Section):
     grid: Grid | None = None
 
 
-Schema = TypeVar("Schema", bound=Section)
+Schema = TypeVar("Schema")
 
 
 def load(key: str, schema: type[Schema]) -> Schema:
-    """Read and check one section of params.yaml.
+    """Read and check one section, or one value, of params.yaml.
 
     Parameters
     ----------
     key : str
         Dotted path of the section, such as ``problems.svm``.
-    schema : type of Section
-        What the section must hold.
+    schema : type
+        What is to be there: a `Section`, or any type that pydantic knows.
 
     Returns
     -------
-    Section
-        The checked section.
+    Section or value
+        What is there, checked.
 
     Raises
     ------
@@ -305,13 +315,11 @@ def load(key: str, schema: type[Schema]) -> Schema:
             raise InputError(f"{PATH}: {'.'.join(parts[: depth + 1])} is missing")
         node = node[part]
     try:
-        return schema.model_validate(node)
+        return TypeAdapter(schema).validate_python(node)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join([key, *map(str, first["loc"])])
         if first["type"] == "missing":
             raise InputError(f"{PATH}: {path} is missing") from None
-        value = repr(first["input"])
-        value = value if len(value) <= 80 else f"{value[:77]}..."
         allowed = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{PATH}: {path} = {value}: {allowed}") from None
+        raise InputError(f"{PATH}: {path} = {short_repr(first['input'])}: {allowed}") from None

@@ -39,9 +39,10 @@ def published_start(recipe: Recipe, draw: Draw, X: np.ndarray, y: np.ndarray) ->
     """Return each replica's initial parameters.
 
     `torch_linear` is what `torch.nn.Linear` draws after `torch.manual_seed(r)`, in its own
-    float32. `numpy_uniform` continues the dataset's stream with U(0, 1), and
-    `numpy_network` is what that stream drew before the examples; NumPy's stream keeps its
-    one seed, so every replica starts alike.
+    float32: U(−1/√p, 1/√p), scaled here without the fused multiply-add that PyTorch uses on
+    some processors and not on others. `numpy_uniform` continues the dataset's stream with
+    U(0, 1), and `numpy_network` is what that stream drew before the examples; NumPy's stream
+    keeps its one seed, so every replica starts alike.
 
     Parameters
     ----------
@@ -97,5 +98,7 @@ def _torch_linear(seed: int, count: int, dimension: int) -> np.ndarray:
     import torch  # two seconds that only the programs drawn from its generator should pay
 
     torch.manual_seed(seed)
-    layer = torch.nn.Linear(count, 1, bias=dimension > count)
-    return np.concatenate([p.detach().numpy().ravel() for p in layer.parameters()])
+    sizes = (count, dimension - count)  # weights, then the bias if there is one
+    shares = np.concatenate([torch.rand(size).numpy() for size in sizes])
+    bound = np.float32(count**-0.5)
+    return shares * (bound + bound) - bound

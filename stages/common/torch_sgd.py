@@ -4,6 +4,7 @@ Every replica takes its own step at the same time: row r of each tensor is repli
 the replicas' losses are summed, so that each row's gradient is its own loss's.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -69,7 +70,7 @@ def train(
     Epoch
         One for each element of `indices`.
     """
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # the arrays are small
     network = recipe.objective.model == "two_layer"
     output = two_layer_output if network else linear_output
     loss = LOSSES[recipe.objective.loss]

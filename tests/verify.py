@@ -1,0 +1,129 @@
+"""Rerun the committed pipeline from empty caches under other conditions; compare every byte.
+
+Prints a table: variation, stages run, files compared, files that differ. Exit status 1 if a
+file differs or dvc.lock is not the same byte for byte.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+NO_SIMD = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX2 FMA3 AVX512F AVX512CD AVX512_SKX"
+VARIATIONS = {  # environment, umask, folder
+    "as committed": ({}, 0o022, "checkout"),
+    "PyTorch without SIMD": ({"ATEN_CPU_CAPABILITY": "default"}, 0o022, "checkout"),
+    "PyTorch with AVX2": ({"ATEN_CPU_CAPABILITY": "avx2"}, 0o022, "checkout"),
+    "NumPy without SIMD": ({"NPY_DISABLE_CPU_FEATURES": NO_SIMD}, 0o022, "checkout"),
+    "two threads": (
+        {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"},
+        0o022,
+        "checkout",
+    ),
+    "locale, time zone, hash seed, path, umask": (
+        {"LC_ALL": "C", "TZ": "Pacific/Chatham", "PYTHONHASHSEED": "12345"},
+        0o077,
+        "check out/φ",
+    ),
+}
+PYTHONS = ("3.12", "3.13")  # for the stages that need no PyTorch
+
+
+def clone(folder: Path) -> Path:
+    """Clone the committed state without what the stages write."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    for name in ("metrics", "plots"):
+        shutil.rmtree(folder / name)
+    return folder
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    """Return the MD5 of each output in dvc.lock."""
+    stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+
+
+def compare(folder: Path, log: str, expected: Path) -> tuple[int, int, int]:
+    """Return the stages run, the files compared, and those that differ, dvc.lock included."""
+    found, wanted = outputs(folder), outputs(expected)
+    differ = sum(found.get(path) != md5 for path, md5 in wanted.items())
+    differ += (folder / "dvc.lock").read_bytes() != (expected / "dvc.lock").read_bytes()
+    return log.count("Running stage"), len(wanted) + 1, differ
+
+
+def repro(folder: Path, bin_folder: Path, *arguments: str, environment: dict, umask: int) -> str:
+    """Run dvc repro and return what it printed."""
+    path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    run = subprocess.run(
+        [bin_folder / "dvc", "repro", *arguments],
+        cwd=folder,
+        env=os.environ | environment | {"PATH": path},
+        umask=umask,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode:
+        raise RuntimeError(f"{run.stdout}\n{run.stderr}")
+    return run.stdout
+
+
+def vary(name: str, scratch: Path) -> tuple[int, int, int]:
+    """Run the whole pipeline under one variation."""
+    environment, umask, folder = VARIATIONS[name]
+    checkout = clone(scratch / name.replace(" ", "_") / folder)
+    log = repro(checkout, BIN, environment=environment, umask=umask)
+    return compare(checkout, log, ROOT)
+
+
+def vary_python(version: str, finished: Path, scratch: Path) -> tuple[int, int, int] | None:
+    """Rerun the stages that need no PyTorch in a finished checkout, with another Python."""
+    python = shutil.which(f"python{version}")
+    if python is None or subprocess.run([python, "-V"], capture_output=True).returncode:
+        return None
+    venv, checkout = scratch / f"venv{version}", scratch / f"checkout{version}"
+    subprocess.run([python, "-m", "venv", venv], check=True)
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    requirements = scratch / f"requirements{version}.txt"
+    requirements.write_text("\n".join(line for line in lines if not line.startswith("torch=")))
+    install = [venv / "bin/pip", "install", "--quiet", "--requirement", requirements]
+    subprocess.run(install, check=True)
+    shutil.copytree(finished, checkout, symlinks=True)
+    lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
+    stages = [
+        name
+        for name, stage in lock.items()
+        if not name.startswith("ablate")  # starts where torch.nn.Linear does
+        and not any(dep["path"].endswith("torch_sgd.py") for dep in stage["deps"])
+    ]
+    arguments = ("--force", "--single-item", *stages)
+    log = repro(checkout, venv / "bin", *arguments, environment={}, umask=0o022)
+    return compare(checkout, log, ROOT)
+
+
+def main() -> int:
+    """Run every variation, two at a time, and print the table."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        scratch = Path(folder)
+        rows = dict(zip(VARIATIONS, pool.map(lambda n: vary(n, scratch), VARIATIONS), strict=True))
+        finished = scratch / "as_committed/checkout"
+        again = pool.map(lambda version: vary_python(version, finished, scratch), PYTHONS)
+        for version, row in zip(PYTHONS, again, strict=True):
+            rows[f"Python {version}, stages without PyTorch"] = row
+    print("| variation | stages run | files compared | files that differ |")
+    print("| --- | --- | --- | --- |")
+    for name, row in rows.items():
+        cells = "not installed | – | –" if row is None else " | ".join(map(str, row))
+        print(f"| {name} | {cells} |")
+    return int(any(row is not None and row[2] for row in rows.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
