@@ -2,10 +2,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint verify requirements
+.PHONY: repro test lint verify unlock requirements
 
-repro: $(BIN)/.installed
+repro: $(BIN)/.installed unlock
 	$(BIN)/dvc repro
+
+# DVC empties its lock of paths before it writes it anew; a kill in between leaves it empty,
+# and DVC then refuses to run.
+unlock:
+	@mkdir -p .dvc/tmp && find .dvc/tmp -name rwlock -empty -delete
 
 test: $(BIN)/.installed
 	$(BIN)/pytest

@@ -10,7 +10,10 @@ from stages.common.sampling import generators, protocol_indices
 
 
 def main(implementation: str, problem: str) -> None:
-    """Write the history, the final parameters and the metrics of a protocol run.
+    """Write the history, the final parameters, the recipe and the metrics of a protocol run.
+
+    The recipe names the implementation. Without a file that differs, DVC would find one
+    implementation's outputs in its cache, of the other's making, and never run it.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def main(implementation: str, problem: str) -> None:
     folder = f"data/runs/{problem}/{implementation}"
     artifacts.write_table(f"{folder}/history.csv", run.history)
     artifacts.write_arrays(f"{folder}/theta.npz", **run.arrays)
+    described = {"implementation": implementation, **recipe.model_dump()}
+    artifacts.write_json(f"{folder}/recipe.json", described)
     artifacts.write_json(f"metrics/{problem}/{implementation}.json", run.metrics)
 
 

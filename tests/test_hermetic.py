@@ -1,84 +1,13 @@
 """Each stage alone with what dvc.yaml declares for it: nothing is missing, nothing needless."""
 
-import json
-import os
-import shlex
 import shutil
-import subprocess
-import sys
-from contextlib import chdir
 from functools import reduce
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import yaml
-from conftest import copy_pipeline, shorten
-from dvc.dependency.param import ParamsDependency
-from dvc.repo import Repo
+from conftest import run
 
-RUNNER = Path(__file__).with_name("stage_runner.py")
-pytestmark = pytest.mark.xdist_group("hermetic")
-
-
-class Stage(NamedTuple):
-    """What dvc.yaml declares."""
-
-    name: str
-    command: list[str]
-    files: frozenset[str]
-    keys: frozenset[str]
-    outs: frozenset[str]
-
-
-def declared(folder):
-    """Return the stages of dvc.yaml, each after those it depends on."""
-    stages = {}
-    with chdir(folder), Repo() as repo:
-        for stage in repo.index.stages:
-            keys = {k for d in stage.deps if isinstance(d, ParamsDependency) for k in d.params}
-            files = {d.def_path for d in stage.deps if not isinstance(d, ParamsDependency)}
-            python, minus_m, *command = shlex.split(stage.cmd)
-            assert (python, minus_m) == ("python", "-m")
-            outs = frozenset(out.def_path for out in stage.outs)
-            stages[stage.name] = Stage(stage.name, command, frozenset(files), frozenset(keys), outs)
-    written, order = set(), []
-    produced = set().union(*(stage.outs for stage in stages.values()))
-    while stages:
-        ready = [s for s in stages.values() if s.files & produced <= written]
-        assert ready, f"circular: {list(stages)}"
-        for stage in ready:
-            written |= stage.outs
-            order.append(stages.pop(stage.name))
-    return order
-
-
-def run(folder, *commands):
-    words = " + ".join(" ".join(command) for command in commands).split()
-    record = folder / ".record.json"
-    python = subprocess.run(
-        [sys.executable, str(RUNNER), str(record), *words],
-        cwd=folder,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert python.returncode == 0, python.stderr
-    found = json.loads(record.read_text())
-    record.unlink()
-    return found
-
-
-@pytest.fixture(scope="module")
-def pipeline(tmp_path_factory):
-    """The shortened study, run whole, and its stages in order."""
-    folder = tmp_path_factory.mktemp("pipeline")
-    copy_pipeline(folder)
-    shorten(folder)
-    stages = declared(folder)
-    run(folder, *(stage.command for stage in stages))
-    return folder, stages
+pytestmark = pytest.mark.xdist_group("pipeline")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Bad parameters: each ends a stage with one line that names the key, and exit status 1."""
 
 import os
-import reprlib
 import subprocess
 import sys
 from functools import reduce
@@ -137,7 +136,7 @@ def test_bad_values_are_refused(key, value, named, allowed, scratch, params):
     assert allowed in message
     assert "\n" not in message
     if value is not DELETE and named is None:
-        assert f" = {reprlib.repr(value)}: " in message
+        assert f" = {parameters.SHORT.repr(value)}: " in message
 
 
 @pytest.mark.parametrize(

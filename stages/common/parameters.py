@@ -1,6 +1,6 @@
 """The schema of params.yaml; hands a stage its own section and nothing else."""
 
-from reprlib import repr as short_repr
+from reprlib import Repr
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -286,6 +286,8 @@ class FigureSize(Section):
 
 
 Schema = TypeVar("Schema")
+SHORT = Repr()  # of a value in a message, however large or deep it is
+SHORT.maxlevel = 2
 
 
 def load(key: str, schema: type[Schema]) -> Schema:
@@ -322,4 +324,4 @@ def load(key: str, schema: type[Schema]) -> Schema:
         if first["type"] == "missing":
             raise InputError(f"{PATH}: {path} is missing") from None
         allowed = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{PATH}: {path} = {short_repr(first['input'])}: {allowed}") from None
+        raise InputError(f"{PATH}: {path} = {SHORT.repr(first['input'])}: {allowed}") from None

@@ -1,0 +1,221 @@
+"""Kills, interrupts, full disks, damaged files and rivals: nothing half done stays behind."""
+
+import ctypes
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.xdist_group("pipeline")
+PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def command(*words, folder, **options):
+    options = {"capture_output": True, "text": True, "env": ENVIRONMENT} | options
+    return subprocess.run(words, cwd=folder, check=False, **options)
+
+
+def git(folder, *words):
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    done = command("git", *identity, *words, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def start(folder):
+    make = command("make", "--silent", "unlock", folder=folder)
+    assert make.returncode == 0, make.stderr
+    return subprocess.Popen(
+        ["dvc", "repro"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished(pipeline, tmp_path_factory):
+    """The shortened study as a Git repository in which DVC finds nothing to do."""
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    shutil.copytree(pipeline[0], folder)
+    shutil.copy(ROOT / ".gitignore", folder)
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (folder / ".dvc/.gitignore").write_text("/tmp\n/cache\n")  # noqa: S108
+    git(folder, "init", "--quiet")
+    assert command("dvc", "commit", "--force", folder=folder).returncode == 0
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "finished")
+    assert command("dvc", "status", folder=folder).stdout.startswith("Data and pipelines")
+    return folder
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """A clone of it, caches included."""
+    return shutil.copytree(finished, tmp_path / "study")
+
+
+@pytest.fixture
+def emptied(finished, tmp_path):
+    """A clone of it, caches empty, with nothing that the stages write."""
+    folder = tmp_path / "study"
+    git(tmp_path, "clone", "--quiet", str(finished), str(folder))
+    for name in ("metrics", "plots"):
+        shutil.rmtree(folder / name)
+    return folder
+
+
+def test_killed_at_twenty_moments_and_resumed(emptied, finished):
+    moments = random.Random(0)
+    for _ in range(20):
+        repro = start(emptied)
+        time.sleep(moments.uniform(0.5, 4.5))
+        os.killpg(repro.pid, signal.SIGKILL)
+        repro.communicate()
+    last = start(emptied)
+    printed, _ = last.communicate()
+    assert last.returncode == 0, printed
+    assert (emptied / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+    assert git(emptied, "status", "--porcelain") == ""
+    assert command("dvc", "status", folder=emptied).stdout.startswith("Data and pipelines")
+
+
+def test_an_interrupt_ends_at_once_and_keeps_what_is_finished(emptied, finished):
+    repro = start(emptied)
+    done = ("data/gaussian.csv", "data/disc.csv", "data/wave.csv", "metrics/logistic/exact.json")
+    while not all((emptied / name).exists() for name in done):
+        assert repro.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    asked = time.monotonic()
+    os.killpg(repro.pid, signal.SIGINT)
+    repro.communicate(timeout=10)
+    assert time.monotonic() - asked < 2
+    assert repro.returncode != 0
+    for name in done:
+        assert (emptied / name).read_bytes() == (finished / name).read_bytes()
+    assert not [p for p in emptied.rglob("*.partial") if p.is_file()]
+
+
+def test_two_at_once_do_not_corrupt_each_other(study, finished):
+    for stage in ("train_numpy@two_layer", "train_numpy@svm"):
+        problem = stage.split("@")[1]
+        shutil.rmtree(study / f"data/runs/{problem}/numpy")
+    shutil.rmtree(study / ".dvc/cache/runs", ignore_errors=True)
+    rivals = [start(study), start(study)]
+    printed = [rival.communicate(timeout=120)[0] for rival in rivals]
+    assert any(rival.returncode == 0 for rival in rivals)
+    for rival, text in zip(rivals, printed, strict=True):
+        assert rival.returncode == 0 or "lock" in text
+    assert command("dvc", "repro", folder=study).returncode == 0
+    assert (study / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
+    assert git(study, "status", "--porcelain") == ""
+
+
+def test_a_damaged_cache_object_is_not_used(study, finished):
+    whole = (finished / "data/gaussian.csv").read_bytes()
+    (damaged,) = [
+        p for p in (study / ".dvc/cache").rglob("*") if p.is_file() and p.read_bytes() == whole
+    ]
+    damaged.chmod(0o644)
+    damaged.write_bytes(whole[: len(whole) // 2])
+    (study / "data/gaussian.csv").unlink()
+    assert command("dvc", "repro", "dataset@gaussian", folder=study).returncode == 0
+    assert (study / "data/gaussian.csv").read_bytes() == whole
+    assert git(study, "status", "--porcelain") == ""
+
+
+def stage(folder, *words, **options):
+    return command(sys.executable, "-m", *words, folder=folder, **options)
+
+
+def test_a_full_disk_leaves_no_partial_file(study):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+
+    before = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
+    failed = stage(study, "stages.train", "numpy", "svm", preexec_fn=limit)
+    assert failed.returncode == 1
+    assert failed.stderr == ("data/runs/svm/numpy/history.csv: cannot be written: File too large\n")
+    after = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
+    assert {p: b for p, b in after.items() if "__pycache__" not in p.parts} == {
+        p: b for p, b in before.items() if "__pycache__" not in p.parts
+    }
+
+
+def test_a_read_only_checkout_is_named(study):
+    def respect_permissions():  # which root does not, unless it gives CAP_DAC_OVERRIDE up
+        if os.getuid() == 0:
+            ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE)
+
+    (study / "data").chmod(0o555)
+    failed = stage(study, "stages.dataset", "gaussian", preexec_fn=respect_permissions)
+    (study / "data").chmod(0o755)
+    assert failed.returncode == 1
+    assert failed.stderr == "data/gaussian.csv: cannot be written: Permission denied\n"
+
+
+def damage(path, how):
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif how == "pickled":
+        np.savez(path, theta=np.array([{}], dtype=object))
+    else:
+        first, second, *rest = path.read_text().splitlines()
+        path.write_text("\n".join([first, f"{second.rsplit(',', 1)[0]},{how}", *rest]) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "how", "words"),
+    [
+        ("data/gaussian.csv", "0", ("stages.train", "numpy", "svm")),
+        ("data/gaussian.csv", "nan", ("stages.train", "torch", "svm")),
+        ("data/gaussian.csv", "inf", ("stages.certify", "svm", "problems.svm")),
+        ("data/gaussian.csv", "truncated", ("stages.published", "appendix_b")),
+        ("data/disc.csv", "2", ("stages.figure", "3a")),
+        ("data/runs/quadratic_svm/numpy/theta.npz", "pickled", ("stages.figure", "3b")),
+        ("data/runs/quadratic_svm/numpy/theta.npz", "truncated", ("stages.claims",)),
+        ("data/published/appendix_a/run.npz", "pickled", ("stages.ablate", "logistic")),
+        ("data/published/appendix_a/history.csv", "", ("stages.figure", "1")),
+        ("metrics/svm/exact.json", "truncated", ("stages.train", "numpy", "svm")),
+    ],
+)
+def test_damaged_inputs_are_refused_by_name(path, how, words, study):
+    damage(study / path, how)
+    refused = stage(study, *words)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{path}: ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_diverging_run_says_what_is_lost(study):
+    text = (study / "params.yaml").read_text()
+    (study / "params.yaml").write_text(
+        text.replace("learning_rate: 0.007", "learning_rate: 1.0e+6")
+    )
+    failed = stage(study, "stages.train", "numpy", "two_layer")
+    assert failed.returncode == 1
+    assert "two_layer numpy diverges in epoch " in failed.stderr
+    assert failed.stderr.endswith("of 3 replicas lost\n")
+    assert failed.stderr.count("\n") == 1
+
+
+def test_the_runner_is_the_pipeline(finished):
+    """What `dvc repro` itself writes for a stage is what the fixture wrote."""
+    forced = command("dvc", "repro", "--force", "--single-item", "certify@svm", folder=finished)
+    assert forced.returncode == 0
+    assert git(finished, "status", "--porcelain") == ""
