@@ -32,6 +32,11 @@ def git(folder, *words):
     return done.stdout
 
 
+def listen():
+    """Undo an inherited deafness to Ctrl-C, which a shell gives its background jobs."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(folder):
     make = command("make", "--silent", "unlock", folder=folder)
     assert make.returncode == 0, make.stderr
@@ -43,6 +48,7 @@ def start(folder):
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=listen,
     )
 
 
@@ -105,7 +111,7 @@ def test_an_interrupt_ends_at_once_and_keeps_what_is_finished(emptied, finished)
     os.killpg(repro.pid, signal.SIGINT)
     repro.communicate(timeout=10)
     assert time.monotonic() - asked < 2
-    assert repro.returncode != 0
+    assert repro.returncode not in (0, None)
     for name in done:
         assert (emptied / name).read_bytes() == (finished / name).read_bytes()
     assert not [p for p in emptied.rglob("*.partial") if p.is_file()]

@@ -264,6 +264,17 @@ def test_the_implementations_have_the_same_md5_in_the_lock(problem):
     assert {n: by_hand[n] for n in names} == {n: by_autograd[n] for n in names}
 
 
+def test_the_whole_study_runs_both_implementations():
+    """Their outputs must not be the same throughout, or DVC restores one from the other."""
+    stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    for problem in PROBLEMS:
+        by_hand, by_autograd = (
+            {out["md5"] for out in stages[f"train_{name}@{problem}"]["outs"]}
+            for name in ("numpy", "torch")
+        )
+        assert by_hand - by_autograd
+
+
 def test_one_more_program_is_one_more_entry(tmp_path, params):
     copy_pipeline(tmp_path)
     program = params["published"]["appendix_b"] | {
