@@ -89,7 +89,7 @@ def test_killed_at_twenty_moments_and_resumed(emptied, finished):
     moments = random.Random(0)
     for _ in range(20):
         repro = start(emptied)
-        time.sleep(moments.uniform(0.5, 4.5))
+        time.sleep(moments.uniform(0.3, 3.0))
         os.killpg(repro.pid, signal.SIGKILL)
         repro.communicate()
     last = start(emptied)

@@ -1,6 +1,8 @@
 """What DVC reruns: every parameter, every file of code, one more program."""
 
+import copy
 import fnmatch
+import functools
 import os
 import shutil
 import subprocess
@@ -14,6 +16,7 @@ import yaml
 from conftest import ROOT, copy_pipeline
 from dvc.repo import Repo
 from dvc.utils.serialize import modify_yaml
+from ruamel.yaml import YAML
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 PROGRAMS = [*(f"appendix_{letter}" for letter in "abcde"), "problem_7"]
@@ -193,6 +196,22 @@ def committed(tmp_path_factory):
         repo.commit(force=True)
         assert repo.status() == {}
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _parse_once():
+    """Let DVC's YAML parser, which takes most of a status, remember what it has parsed."""
+    parse = functools.cache(YAML.load)
+
+    def load(self, stream):
+        return copy.deepcopy(parse(PARSERS.setdefault(self.typ[0], self), stream))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(YAML, "load", load)
+        yield
+
+
+PARSERS = {}
 
 
 def status(folder):
