@@ -70,11 +70,18 @@ def draw_losses(key: str, left: Axes, right: Axes, size: parameters.FigureSize) 
     """Draw figure 1, 2a, 2b or 4b: sampled loss against epochs, and return its title."""
     title, log_epochs, *panels = CURVES[key]
     for axes, log, curves in zip((left, right), log_epochs, panels, strict=True):
+        optima = {}
         for path, label, color, style in curves:
             history = artifacts.read_table(f"data/{path}/history.csv")
             _draw_curve(axes, history, label, color, style)
+            optima[history["optimum"].iloc[0]] = color
+        for optimum, color in optima.items():
+            color = color if len(optima) > 1 else "black"
+            where = [optimum, optimum] if optimum > 0 else []  # a log axis has no place for 0
+            label = f"optimum {optimum:.4g}" + ("" if where else ", off the axis")
+            axes.plot(axes.get_xlim()[: len(where)], where, ":", color=color, label=label)
         axes.set(xlabel="epoch", yscale="log", xscale="log" if log else "linear")
-        axes.legend()
+        axes.legend(loc="lower left" if log else "best")
     left.set_ylabel("sampled loss, mean over the epoch")
     return f"{title}: thin replica 0, thick the median, band 5–95 % of replicas, dotted the optimum"
 
@@ -233,10 +240,6 @@ def main(key: str) -> None:
 
 def _draw_curve(axes: Axes, history: pd.DataFrame, label: str, color: str, style: str) -> None:
     epoch, column = history["epoch"], "sampled_loss"
-    optimum = history["optimum"].iloc[0]
-    if style == "-":
-        axes.axhline(optimum, color=color, linestyle=":", zorder=1)
-        label = f"{label} (optimum {optimum:.4g})"
     axes.plot(epoch, history[column], style, color=color, label=label, zorder=3)
     if style == "-":
         axes.plot(epoch, history[f"{column}_first"], color=color, linewidth=0.4, alpha=0.6)

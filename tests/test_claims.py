@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +68,20 @@ def test_the_readme_has_the_table():
     ]
     readme = (ROOT / "README.md").read_text().splitlines()
     assert [line for line in readme if re.match(r"\| `p\d_", line)] == rows
+
+
+def test_the_readme_shows_what_dvc_metrics_show_prints():
+    shown = subprocess.run(
+        [sys.executable, "-m", "dvc", "metrics", "show"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    block = (ROOT / "README.md").read_text().split("$ dvc metrics show\n")[1].split("```")[0]
+    rows = [line for line in block.splitlines() if line != "..."]
+    assert len(rows) > 10
+    assert {row.rstrip() for row in rows} <= {row.rstrip() for row in shown}
 
 
 @pytest.fixture

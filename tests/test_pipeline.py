@@ -294,23 +294,35 @@ def test_the_whole_study_runs_both_implementations():
         assert by_hand - by_autograd
 
 
+def repro(folder, target):
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = [sys.executable, "-m", "dvc", "repro", target]
+    subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, check=True, capture_output=True
+    )
+
+
 def test_one_more_program_is_one_more_entry(tmp_path, params):
     copy_pipeline(tmp_path)
-    program = params["published"]["appendix_b"] | {
+    params["published"]["appendix_b_without_leak"] = params["published"]["appendix_b"] | {
         "label_leak": "none",
         "initial": "torch_linear",
         "epochs": 12,
         "replicas": 2,
     }
-    params["published"]["appendix_b_without_leak"] = program
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "repro", "published@appendix_b_without_leak"],
-        cwd=tmp_path,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        check=True,
-        capture_output=True,
-    )
+    repro(tmp_path, "published@appendix_b_without_leak")
     history = (tmp_path / "data/published/appendix_b_without_leak/history.csv").read_text()
     assert len(history.splitlines()) == 13
     assert (tmp_path / "metrics/logistic/appendix_b_without_leak.json").exists()
+
+
+def test_one_more_problem_is_one_more_entry(tmp_path, params):
+    copy_pipeline(tmp_path)
+    params["protocol"]["replicas"] = 2
+    params["problems"]["plane_svm"] = params["problems"]["svm"] | {"dataset": "disc", "epochs": 12}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    repro(tmp_path, "train_numpy@plane_svm")
+    history = (tmp_path / "data/runs/plane_svm/numpy/history.csv").read_text()
+    assert len(history.splitlines()) == 13
+    assert (tmp_path / "metrics/plane_svm/exact.json").exists()
