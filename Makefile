@@ -24,9 +24,11 @@ $(BIN)/.installed: requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
-# Rerun the pipeline from empty caches under other conditions and compare every byte.
+# Rerun the pipeline from empty caches under other conditions and compare every byte; then
+# run each of its stages alone with what it declares.
 verify: $(BIN)/.installed
 	$(BIN)/python tests/verify.py
+	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 tests/test_hermetic.py
 
 # Resolve the ranges of pyproject.toml afresh and pin what they give.
 requirements:

@@ -105,10 +105,11 @@ def run(folder, *commands):
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
-    """The shortened study, run whole, and its stages in order."""
+    """The study, run whole, and its stages in order; shortened unless FULL_STUDY is set."""
     folder = tmp_path_factory.mktemp("pipeline")
     copy_pipeline(folder)
-    shorten(folder)
+    if "FULL_STUDY" not in os.environ:
+        shorten(folder)
     stages = declared(folder)
     run(folder, *(stage.command for stage in stages))
     return folder, stages
