@@ -408,8 +408,8 @@ def strictly_convex(study: Study) -> Finding:
     """Judge by the Jensen gaps: supported if every one is positive, else refuted."""
     gaps = study.divergence["jensen"]
     sentence = (
-        f"All but {gaps['not_positive']} of {gaps['pairs']} Jensen gaps of −log between different "
-        f"points are positive, the least {gaps['least']:.2g}."
+        f"{gaps['pairs'] - gaps['not_positive']} of {gaps['pairs']} Jensen gaps of −log between "
+        f"different points are positive, the least {gaps['least']:.2g}."
     )
     return Finding(_verdict(gaps["not_positive"] == 0, True), sentence, gaps)
 
@@ -422,9 +422,9 @@ def positive(study: Study) -> Finding:
     kl = study.divergence["kl"]
     holds = kl["not_positive"] == kl["equal_not_zero"] == 0 and kl["pinsker_holds"]
     sentence = (
-        f"D_KL is positive for all but {kl['not_positive']} of {kl['pairs']} pairs p ≠ q, the "
-        f"least ratio to Pinsker's bound ½‖p − q‖₁² being {kl['least_pinsker_ratio']:.6g}, and 0 "
-        f"for all but {kl['equal_not_zero']} of {kl['equal_pairs']} pairs p = q."
+        f"D_KL is positive for {kl['pairs'] - kl['not_positive']} of {kl['pairs']} pairs p ≠ q, "
+        f"the least ratio to Pinsker's bound ½‖p − q‖₁² being {kl['least_pinsker_ratio']:.6g}, and "
+        f"0 for {kl['equal_pairs'] - kl['equal_not_zero']} of {kl['equal_pairs']} pairs p = q."
     )
     return Finding(_verdict(holds, True), sentence, kl)
 

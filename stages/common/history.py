@@ -66,10 +66,9 @@ def record(
     Run
         History, metrics and arrays. The metrics `objective`, `sampled_loss` and the verdicts
         are medians over replicas at the last epoch, `objective_lower` and `objective_upper`
-        the 5 % and 95 % quantiles; `gap` is the
-        median less the optimum; `spread` is the median standard deviation of a
-        replica's sampled loss over the last tenth of the epochs; `kinks` and
-        `kinks_printed` are totals over replicas and steps.
+        the 5 % and 95 % quantiles; `gap` is the median less the optimum; `spread` is the
+        median standard deviation of a replica's sampled loss over the last tenth of the
+        epochs; `kinks` and `kinks_printed` are totals over replicas and steps.
 
     Raises
     ------
