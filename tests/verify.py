@@ -97,7 +97,7 @@ def vary_python(version: str, finished: Path, scratch: Path) -> tuple[int, int, 
     requirements = scratch / f"requirements{version}.txt"
     requirements.write_text("\n".join(line for line in lines if not line.startswith("torch=")))
     install = [venv / "bin/pip", "install", "--quiet", "--requirement", requirements]
-    subprocess.run(install, check=True)
+    subprocess.run(install, check=True, capture_output=True)
     shutil.copytree(finished, checkout, symlinks=True)
     lock = yaml.safe_load((checkout / "dvc.lock").read_text())["stages"]
     stages = [
