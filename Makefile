@@ -4,13 +4,17 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: repro test lint verify unlock requirements
 
-repro: $(BIN)/.installed unlock
+repro: $(BIN)/.installed
+	@mkdir -p .dvc/tmp && if [ -e .dvc/tmp/unfinished ]; then $(MAKE) unlock; fi
+	@touch .dvc/tmp/unfinished
 	$(BIN)/dvc repro
+	@rm .dvc/tmp/unfinished
 
-# DVC empties its lock of paths before it writes it anew; a kill in between leaves it empty,
-# and DVC then refuses to run.
+# A kill can catch DVC while it rewrites dvc.lock, or its own lock of paths, in place. Neither
+# says anything that the committed dvc.lock and the outputs do not.
 unlock:
-	@mkdir -p .dvc/tmp && find .dvc/tmp -name rwlock -empty -delete
+	git checkout --quiet -- dvc.lock
+	find .dvc/tmp -name rwlock -empty -delete
 
 test: $(BIN)/.installed
 	$(BIN)/pytest

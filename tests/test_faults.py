@@ -38,8 +38,6 @@ def listen():
 
 
 def start(folder):
-    make = command("make", "--silent", "unlock", folder=folder)
-    assert make.returncode == 0, make.stderr
     return subprocess.Popen(
         ["dvc", "repro"],
         cwd=folder,
@@ -85,14 +83,21 @@ def emptied(finished, tmp_path):
     return folder
 
 
+def resume(folder):
+    (folder / ".dvc/tmp").mkdir(exist_ok=True)
+    unlocked = command("make", "--silent", "unlock", folder=folder)
+    assert unlocked.returncode == 0, unlocked.stderr
+    return start(folder)
+
+
 def test_killed_at_twenty_moments_and_resumed(emptied, finished):
     moments = random.Random(0)
     for _ in range(20):
-        repro = start(emptied)
+        repro = resume(emptied)
         time.sleep(moments.uniform(0.3, 3.0))
         os.killpg(repro.pid, signal.SIGKILL)
         repro.communicate()
-    last = start(emptied)
+    last = resume(emptied)
     printed, _ = last.communicate()
     assert last.returncode == 0, printed
     assert (emptied / "dvc.lock").read_bytes() == (finished / "dvc.lock").read_bytes()
