@@ -9,15 +9,23 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from stages.common import artifacts, parameters
-from stages.common.datasets import DATASETS, Draw
-from stages.common.numpy_sgd import train_batch
-from stages.common.parameters import Program, StatedObjective
-from stages.common.problems import honest, objective
-from stages.common.sampling import python_indices
-from stages.common.streams import published_start
+from stages.common import files, parameters
+from stages.sgd.by_numpy import train_batch
+from stages.sgd.datasets import DATASETS, Draw
+from stages.sgd.draws import published_start, python_indices
+from stages.sgd.models import honest
+from stages.sgd.recipe import Dataset, Name, Program, Section, StatedObjective
+from stages.sgd.scores import objective
 
 QUANTITIES = ("sampled_loss", "objective")
+
+
+class Ablation(Section):
+    """A published program, and the one it becomes once its deviations are undone."""
+
+    dataset: Dataset
+    published: Name
+    reference: Name
 
 
 def main(name: str) -> None:
@@ -28,19 +36,19 @@ def main(name: str) -> None:
     name : str
         Key under `ablations` of params.yaml, and the problem's name.
     """
-    pair = parameters.load(f"ablations.{name}", parameters.Ablation)
+    pair = parameters.load(f"ablations.{name}", Ablation)
     published, reference = (
         parameters.load(f"published.{program}", Program)
         for program in (pair.published, pair.reference)
     )
     stated = parameters.load(f"problems.{name}.objective", StatedObjective)
-    X, y = artifacts.read_examples(f"data/{published.dataset}.csv", classes=True)
+    X, y = files.read_examples(f"data/{published.dataset}.csv", classes=True)
     schema, draw = DATASETS[published.dataset]
     section = parameters.load(f"datasets.{published.dataset}", schema)
     try:
         factors = differing(published, reference)
     except ValueError as error:
-        raise artifacts.InputError(f"params.yaml: ablations.{name}: {error}") from None
+        raise files.InputError(f"params.yaml: ablations.{name}: {error}") from None
     subsets = list(product((False, True), repeat=len(factors)))
     recipes = [subset_recipe(published, reference, factors, subset) for subset in subsets]
     curves, values = run_subsets(recipes, lambda: draw(section), stated, X, y)
@@ -67,8 +75,8 @@ def main(name: str) -> None:
         for n, subset in enumerate(subsets)
     ]
     means = {quantity: share.mean(axis=1) for quantity, share in shares.items()}
-    artifacts.write_json(f"metrics/ablation/{name}.json", result)
-    artifacts.write_table(f"plots/ablation_{name}.csv", pd.DataFrame({"factor": factors, **means}))
+    files.write_json(f"metrics/ablation/{name}.json", result)
+    files.write_table(f"plots/ablation_{name}.csv", pd.DataFrame({"factor": factors, **means}))
 
 
 def differing(published: Program, reference: Program) -> list[str]:
@@ -222,8 +230,8 @@ def largest_difference(curves: np.ndarray, path: str) -> float:
     path : str
         The program's `run.npz`.
     """
-    expected = artifacts.read_arrays(path)["losses"]
-    return float((np.abs(artifacts.round_array(curves) - expected) / expected).max())
+    expected = files.read_arrays(path)["losses"]
+    return float((np.abs(files.round_array(curves) - expected) / expected).max())
 
 
 def _spread(share: np.ndarray) -> dict[str, float]:

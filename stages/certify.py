@@ -5,9 +5,12 @@ import sys
 import cvxpy as cp
 import numpy as np
 
-from stages.common import artifacts, certificates, parameters
-from stages.common.parameters import Dataset, StatedObjective
-from stages.common.problems import features, inputs, objective, sigmoid, verdicts
+from stages.common import files, parameters
+from stages.sgd import certificates
+from stages.sgd.losses import sigmoid
+from stages.sgd.models import features, inputs
+from stages.sgd.recipe import Dataset, StatedObjective
+from stages.sgd.scores import objective, verdicts
 
 SOLVER = {"solver": cp.CLARABEL, "tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 
@@ -29,7 +32,7 @@ def main(name: str, key: str) -> None:
     """
     stated = parameters.load(f"{key}.objective", StatedObjective)
     dataset = parameters.load(f"{key}.dataset", Dataset)
-    X, y = artifacts.read_examples(f"data/{dataset}.csv", classes=stated.loss != "squared")
+    X, y = files.read_examples(f"data/{dataset}.csv", classes=stated.loss != "squared")
     try:
         if stated.model == "two_layer":
             certificate, theta = interpolation(stated, X, y)
@@ -38,14 +41,14 @@ def main(name: str, key: str) -> None:
             certificate |= optimum(stated, X, y, certificate)
             theta = np.array(certificate.get("minimiser", theta))
     except (ValueError, cp.SolverError) as error:
-        raise artifacts.InputError(
+        raise files.InputError(
             f"params.yaml: {key}.objective: not solved exactly: {error}"
         ) from None
     judged = verdicts(stated, theta[None], X, y)
     exact = {"objective": certificate["optimum"]}
     exact |= {judgement: float(values[0]) for judgement, values in judged.items()}
-    artifacts.write_json(f"metrics/{name}/exact.json", exact)
-    artifacts.write_json(f"metrics/{name}/certificate.json", certificate)
+    files.write_json(f"metrics/{name}/exact.json", exact)
+    files.write_json(f"metrics/{name}/certificate.json", certificate)
 
 
 def separability(

@@ -3,14 +3,16 @@
 import filecmp
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from stages.common import artifacts, parameters
-from stages.common.datasets import gaussian
-from stages.common.parameters import Claims, Gaussian, StatedObjective
-from stages.common.problems import objective, output, verdicts
+from stages.common import files, parameters
+from stages.sgd.datasets import Gaussian, gaussian
+from stages.sgd.models import output
+from stages.sgd.recipe import Examples, Section, Seed, StatedObjective
+from stages.sgd.scores import objective, verdicts
 
 PROBLEMS = ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
 PROGRAMS = ("appendix_a", "appendix_b", "appendix_c", "appendix_d", "appendix_e", "problem_7")
@@ -23,6 +25,16 @@ FACTORS = {
     "steps": "the steps an epoch",
     "epochs": "the number of epochs",
 }
+
+
+class Claims(Section):
+    """What the verdicts are judged by, as shares, and the fresh data."""
+
+    level: Annotated[float, Field(gt=0, lt=1)]
+    near: Annotated[float, Field(gt=0, lt=1)]
+    agreement: Annotated[float, Field(gt=0.5, le=1)]
+    fresh_seed: Seed
+    fresh_examples: Examples
 
 
 class Finding(NamedTuple):
@@ -56,16 +68,16 @@ def main() -> None:
     findings = {}
     for key, (claim, judge) in CLAIMS.items():
         findings[key] = {"claim": claim} | judge(study)._asdict()
-    artifacts.write_json("metrics/claims.json", findings)
+    files.write_json("metrics/claims.json", findings)
     counts = Counter(finding["verdict"] for finding in findings.values())
     for verdict in ("supported", "qualified", "refuted"):
-        artifacts.write_json(f"metrics/claims/{verdict}.json", {"claims": counts[verdict]})
+        files.write_json(f"metrics/claims/{verdict}.json", {"claims": counts[verdict]})
 
 
 def collect() -> Study:
     """Read what the other stages wrote, and this stage's parameters."""
     examples = {
-        name: artifacts.read_examples(f"data/{name}.csv", classes=name != "wave")
+        name: files.read_examples(f"data/{name}.csv", classes=name != "wave")
         for name in ("gaussian", "disc", "wave")
     }
     problem_of = {
@@ -76,23 +88,23 @@ def collect() -> Study:
         "appendix_e": "quadratic_svm",
         "problem_7": "two_layer",
     }
-    metrics = {p: artifacts.read_json(f"metrics/{problem_of[p]}/{p}.json") for p in PROGRAMS}
-    metrics |= {p: artifacts.read_json(f"metrics/{p}/numpy.json") for p in PROBLEMS}
+    metrics = {p: files.read_json(f"metrics/{problem_of[p]}/{p}.json") for p in PROGRAMS}
+    metrics |= {p: files.read_json(f"metrics/{p}/numpy.json") for p in PROBLEMS}
     return Study(
         rules=parameters.load("claims", Claims),
         gaussian=parameters.load("datasets.gaussian", Gaussian),
         stated={p: parameters.load(f"problems.{p}.objective", StatedObjective) for p in PROBLEMS},
         examples=examples,
-        published={p: artifacts.read_arrays(f"data/published/{p}/run.npz") for p in PROGRAMS},
-        runs={p: artifacts.read_arrays(f"data/runs/{p}/numpy/theta.npz") for p in PROBLEMS},
+        published={p: files.read_arrays(f"data/published/{p}/run.npz") for p in PROGRAMS},
+        runs={p: files.read_arrays(f"data/runs/{p}/numpy/theta.npz") for p in PROBLEMS},
         metrics=metrics,
         certificates={
-            name: artifacts.read_json(f"metrics/{name}/certificate.json")
+            name: files.read_json(f"metrics/{name}/certificate.json")
             for name in (*PROBLEMS, "plane", "appendix_e")
         },
-        ablations={p: artifacts.read_json(f"metrics/ablation/{p}.json") for p in PROBLEMS[:2]},
-        gradients=artifacts.read_json("metrics/gradients.json"),
-        divergence=artifacts.read_json("metrics/divergence.json"),
+        ablations={p: files.read_json(f"metrics/ablation/{p}.json") for p in PROBLEMS[:2]},
+        gradients=files.read_json("metrics/gradients.json"),
+        divergence=files.read_json("metrics/divergence.json"),
         identical={p: _identical(p) for p in PROBLEMS},
     )
 

@@ -4,8 +4,8 @@ import sys
 
 import pandas as pd
 
-from stages.common import artifacts, parameters
-from stages.common.datasets import DATASETS
+from stages.common import files, parameters
+from stages.sgd.datasets import DATASETS
 
 
 def main(name: str) -> None:
@@ -22,10 +22,10 @@ def main(name: str) -> None:
         If there is no such dataset.
     """
     if name not in DATASETS:
-        raise artifacts.InputError(f"params.yaml: datasets.{name}: must be {', '.join(DATASETS)}")
+        raise files.InputError(f"params.yaml: datasets.{name}: must be {', '.join(DATASETS)}")
     schema, draw = DATASETS[name]
     columns = draw(parameters.load(f"datasets.{name}", schema)).columns
-    artifacts.write_table(f"data/{name}.csv", pd.DataFrame(columns), exact=True)
+    files.write_table(f"data/{name}.csv", pd.DataFrame(columns), exact=True)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,30 @@
 """Try problems 4 and 5 on random mass functions: python -m stages.divergence."""
 
-import numpy as np
+from typing import Annotated
 
-from stages.common import artifacts, parameters
-from stages.common.divergences import jensen_gap, kl_divergence
+import numpy as np
+from pydantic import Field
+
+from stages.common import files, parameters
+from stages.sgd.divergences import jensen_gap, kl_divergence
+from stages.sgd.recipe import Positive, Section, Seed
 
 PINSKER_ROUNDING = 1e-6  # p and q sum to 1 to rounding, which near pairs magnify
 
 
+class Divergence(Section):
+    """Which mass functions are tried: `pairs` of each kind."""
+
+    seed: Seed
+    pairs: Annotated[int, Field(ge=1, le=100_000)]
+    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1)]
+    concentrations: Annotated[list[Positive], Field(min_length=1)]
+    nearness: Annotated[list[Annotated[float, Field(ge=1e-7, lt=1)]], Field(min_length=1)]
+
+
 def main() -> None:
     """Write `metrics/divergence.json`: counts, and the least value of each inequality."""
-    section = parameters.load("divergence", parameters.Divergence)
+    section = parameters.load("divergence", Divergence)
     rng = np.random.default_rng(section.seed)
     kl = {"pairs": 0, "infinite": 0, "not_positive": 0, "equal_pairs": 0, "equal_not_zero": 0}
     least, least_ratio = np.inf, np.inf
@@ -30,11 +44,11 @@ def main() -> None:
             least_ratio = min(least_ratio, (divergence / (distance**2 / 2)).min())
     kl |= {"least": float(least), "least_pinsker_ratio": float(least_ratio)}
     kl["pinsker_holds"] = bool(least_ratio >= 1 - PINSKER_ROUNDING)
-    artifacts.write_json("metrics/divergence.json", {"kl": kl, "jensen": jensen(rng, section)})
+    files.write_json("metrics/divergence.json", {"kl": kl, "jensen": jensen(rng, section)})
 
 
 def mass_functions(
-    rng: np.random.Generator, section: parameters.Divergence, dimension: int, concentration: float
+    rng: np.random.Generator, section: Divergence, dimension: int, concentration: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw pairs of mass functions: independent ones, near ones, and ones with zeros.
 
@@ -70,7 +84,7 @@ def mass_functions(
     return np.concatenate(left), np.concatenate(right)
 
 
-def jensen(rng: np.random.Generator, section: parameters.Divergence) -> dict[str, float]:
+def jensen(rng: np.random.Generator, section: Divergence) -> dict[str, float]:
     """Return how many Jensen gaps of −log were tried, were not positive, and the least.
 
     Parameters

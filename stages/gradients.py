@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from math import ceil, log10
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 
-from stages.common import artifacts, numpy_sgd, parameters, torch_sgd
+from stages.common import files, parameters
+from stages.sgd import by_torch
+from stages.sgd.losses import DERIVATIVES
+from stages.sgd.models import two_layer_output
+from stages.sgd.recipe import Section, Seed
 
 STEP = 1e-30  # of the complex step, which has no cancellation to fear
 
@@ -17,23 +23,29 @@ COMPLEX_LOSSES = {
 }
 
 
+class Gradients(Section):
+    """How the formulas are tried: `trials` at each of the `widths`."""
+
+    seed: Seed
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    widths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1)]
+
+
 def main() -> None:
     """Write `metrics/gradients.json`: the largest relative error of each formula.
 
     A digit of a rounding error is the processor's, not the formula's, so each error is
     rounded up to a power of 1000.
     """
-    section = parameters.load("gradients", parameters.Gradients)
+    section = parameters.load("gradients", Gradients)
     rng = np.random.default_rng(section.seed)
     errors = {"two_layer": network_errors(rng, section)}
     for loss in COMPLEX_LOSSES:
         errors[loss] = loss_errors(rng, section, loss)
-    artifacts.write_json("metrics/gradients.json", {"trials": section.trials, **errors})
+    files.write_json("metrics/gradients.json", {"trials": section.trials, **errors})
 
 
-def network_errors(
-    rng: np.random.Generator, section: parameters.Gradients
-) -> dict[str, dict[str, float]]:
+def network_errors(rng: np.random.Generator, section: Gradients) -> dict[str, dict[str, float]]:
     """Return the errors of ∇a f, ∇b f and ∇u f (problem 6), relative to their largest entry.
 
     Parameters
@@ -47,16 +59,16 @@ def network_errors(
     for width in section.widths:
         theta = rng.standard_normal((section.trials, 3 * width))
         x = rng.standard_normal(section.trials)
-        _, by_hand = numpy_sgd.two_layer_output(theta, x)
+        _, by_hand = two_layer_output(theta, x)
 
         def network(theta: torch.Tensor, x: np.ndarray = x) -> torch.Tensor:
-            return torch_sgd.two_layer_output(theta, torch.from_numpy(x)[:, None])
+            return by_torch.two_layer_output(theta, torch.from_numpy(x)[:, None])
 
         references = {
             "autograd": autograd(network, theta),
             "complex_step": np.stack(
                 [
-                    numpy_sgd.two_layer_output(theta + 1j * STEP * unit, x)[0].imag / STEP
+                    two_layer_output(theta + 1j * STEP * unit, x)[0].imag / STEP
                     for unit in np.eye(3 * width)
                 ],
                 axis=1,
@@ -71,9 +83,7 @@ def network_errors(
     return {part: {m: round_up(e) for m, e in found.items()} for part, found in errors.items()}
 
 
-def loss_errors(
-    rng: np.random.Generator, section: parameters.Gradients, loss: str
-) -> dict[str, float]:
+def loss_errors(rng: np.random.Generator, section: Gradients, loss: str) -> dict[str, float]:
     """Return the errors of ∂ℓ/∂z, the hinge's away from its kink.
 
     Parameters
@@ -90,9 +100,9 @@ def loss_errors(
     if loss == "hinge":
         away = np.abs(y * z - 1) > 1e-3
         z, y = z[away], y[away]
-    by_hand = numpy_sgd.DERIVATIVES[loss](z, y)
+    by_hand = DERIVATIVES[loss](z, y)
     references = {
-        "autograd": autograd(lambda t: torch_sgd.LOSSES[loss](t, torch.from_numpy(y)), z),
+        "autograd": autograd(lambda t: by_torch.LOSSES[loss](t, torch.from_numpy(y)), z),
         "complex_step": COMPLEX_LOSSES[loss](z + 1j * STEP, y).imag / STEP,
     }
     return {

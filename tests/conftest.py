@@ -17,7 +17,7 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from stages.common import parameters
-from stages.common.datasets import DATASETS
+from stages.sgd.datasets import DATASETS
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,8 +9,9 @@ import pytest
 from conftest import ROOT
 
 from stages import ablate
-from stages.common import parameters, streams
-from stages.common.parameters import Program
+from stages.common import parameters
+from stages.run import program_epochs
+from stages.sgd.recipe import Program, StatedObjective
 
 
 def test_shapley_is_the_mean_over_orders():
@@ -58,12 +59,12 @@ def test_the_batch_is_the_subsets_one_by_one(published, reference, factors, draw
         ends.append(program.model_copy(update={"epochs": epochs, "replicas": 2}))
     assert ablate.differing(*ends) == factors
     drawn, X, y = draw("gaussian")
-    stated = parameters.load("problems.svm.objective", parameters.StatedObjective)
+    stated = parameters.load("problems.svm.objective", StatedObjective)
     subsets = list(itertools.product((False, True), repeat=len(factors)))
     recipes = [ablate.subset_recipe(*ends, factors, subset) for subset in subsets]
     curves, values = ablate.run_subsets(recipes, lambda: draw("gaussian")[0], stated, X, y)
     for n, recipe in enumerate(recipes):
-        epochs = list(streams.run(recipe, draw("gaussian")[0], X, y))
+        epochs = list(program_epochs(recipe, draw("gaussian")[0], X, y))
         assert len(epochs) == recipe.epochs
         np.testing.assert_allclose(values[0, n], epochs[-1].sampled_loss, rtol=1e-12)
         if n in (0, len(recipes) - 1):
@@ -74,7 +75,7 @@ def test_the_batch_is_the_subsets_one_by_one(published, reference, factors, draw
     assert recipes[0].learning_rate == ends[1].learning_rate
     np.testing.assert_allclose(  # the PyTorch program itself
         curves["reference"],
-        np.array([e.sampled_loss for e in streams.run(ends[1], drawn, X, y)]).T,
+        np.array([e.sampled_loss for e in program_epochs(ends[1], drawn, X, y)]).T,
         rtol=1e-12,
     )
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from stages.common import certificates
-from stages.common.parameters import Objective
+from stages.sgd import certificates
+from stages.sgd.recipe import Objective
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROBLEMS = {

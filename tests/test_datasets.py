@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stages import dataset
-from stages.common.artifacts import read_examples
+from stages.common.files import read_examples
 
 
 def gaussian():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common.divergences import jensen_gap, kl_divergence
+from stages.sgd.divergences import jensen_gap, kl_divergence
 
 getcontext().prec = 100
 

@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_no_partial_file(study):
         resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
 
     before = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
-    failed = stage(study, "stages.train", "numpy", "svm", preexec_fn=limit)
+    failed = stage(study, "stages.run", "problems.svm", "numpy", preexec_fn=limit)
     assert failed.returncode == 1
     assert failed.stderr == ("data/runs/svm/numpy/history.csv: cannot be written: File too large\n")
     after = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
@@ -193,16 +193,16 @@ def damage(path, how):
 @pytest.mark.parametrize(
     ("path", "how", "words"),
     [
-        ("data/gaussian.csv", "0", ("stages.train", "numpy", "svm")),
-        ("data/gaussian.csv", "nan", ("stages.train", "torch", "svm")),
+        ("data/gaussian.csv", "0", ("stages.run", "problems.svm", "numpy")),
+        ("data/gaussian.csv", "nan", ("stages.run", "problems.svm", "torch")),
         ("data/gaussian.csv", "inf", ("stages.certify", "svm", "problems.svm")),
-        ("data/gaussian.csv", "truncated", ("stages.published", "appendix_b")),
+        ("data/gaussian.csv", "truncated", ("stages.run", "published.appendix_b")),
         ("data/disc.csv", "2", ("stages.figure", "3a")),
         ("data/runs/quadratic_svm/numpy/theta.npz", "pickled", ("stages.figure", "3b")),
         ("data/runs/quadratic_svm/numpy/theta.npz", "truncated", ("stages.claims",)),
         ("data/published/appendix_a/run.npz", "pickled", ("stages.ablate", "logistic")),
         ("data/published/appendix_a/history.csv", "", ("stages.figure", "1")),
-        ("metrics/svm/exact.json", "truncated", ("stages.train", "numpy", "svm")),
+        ("metrics/svm/exact.json", "truncated", ("stages.run", "problems.svm", "numpy")),
     ],
 )
 def test_damaged_inputs_are_refused_by_name(path, how, words, study):
@@ -218,7 +218,7 @@ def test_a_diverging_run_says_what_is_lost(study):
     (study / "params.yaml").write_text(
         text.replace("learning_rate: 0.007", "learning_rate: 1.0e+6")
     )
-    failed = stage(study, "stages.train", "numpy", "two_layer")
+    failed = stage(study, "stages.run", "problems.two_layer", "numpy")
     assert failed.returncode == 1
     assert "two_layer numpy diverges in epoch " in failed.stderr
     assert failed.stderr.endswith("of 3 replicas lost\n")

@@ -19,7 +19,7 @@ from test_parameters import SECTIONS
 from test_pipeline import LEAVES
 
 from stages.common import parameters
-from stages.common.artifacts import InputError
+from stages.common.files import InputError
 
 TEXT = (ROOT / "params.yaml").read_text()
 PARAMS = yaml.safe_load(TEXT)

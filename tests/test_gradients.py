@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.common import numpy_sgd
+from stages.sgd import losses, models
 
 
 def numbers(*shape):
@@ -35,10 +35,10 @@ def margin(theta, x, y):
     ("derivative", "loss"),
     [
         (
-            numpy_sgd.logistic_derivative,
+            losses.logistic_derivative,
             lambda theta, x, y: -torch.nn.functional.logsigmoid(margin(theta, x, y)),
         ),
-        (numpy_sgd.hinge_derivative, lambda theta, x, y: torch.relu(1 - margin(theta, x, y))),
+        (losses.hinge_derivative, lambda theta, x, y: torch.relu(1 - margin(theta, x, y))),
     ],
 )
 @given(example=examples())
@@ -62,7 +62,7 @@ def test_two_layer_gradient(example):
         return (u * torch.sigmoid(a * x[:, None] + b)).sum(dim=1)
 
     theta, x, y = example
-    f, gradient = numpy_sgd.two_layer_output(theta, x)
+    f, gradient = models.two_layer_output(theta, x)
     expected = network(torch.tensor(theta), torch.tensor(x), None).numpy()
     np.testing.assert_allclose(f, expected, rtol=1e-12, atol=1e-12 * max(1, np.abs(theta).sum()))
     expected = autograd(network, theta, x, y)

@@ -1,5 +1,6 @@
 """Each stage alone with what dvc.yaml declares for it: nothing is missing, nothing needless."""
 
+import ast
 import shutil
 from functools import reduce
 
@@ -7,7 +8,13 @@ import pytest
 import yaml
 from conftest import run
 
+PACKAGE = "__init__.py"  # a docstring alone, and so given to every stage
+
 pytestmark = pytest.mark.xdist_group("pipeline")
+
+
+def packages(folder):
+    return {str(path.relative_to(folder)) for path in (folder / "stages").rglob(PACKAGE)}
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +25,7 @@ def traces(pipeline, tmp_path_factory):
     found = {}
     for stage in stages:
         alone = tmp_path_factory.mktemp("alone")
-        for name in stage.files:
+        for name in stage.files | packages(folder):
             (alone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(folder / name, alone / name)
         part = {}
@@ -40,6 +47,7 @@ def traces(pipeline, tmp_path_factory):
 def complaints(stage, trace):
     """Return what dvc.yaml declares and the stage did not use, and the other way round."""
     read = {name for name in trace["read"] if "__pycache__" not in name} - {"params.yaml"}
+    read = {name for name in read if not name.endswith(f"/{PACKAGE}")}
     keys = set(trace["keys"])
     return {
         "undeclared": sorted((read - stage.files) | (keys - stage.keys)),
@@ -55,6 +63,14 @@ NOTHING = {"undeclared": [], "needless": [], "outputs": [], "differing": []}
 def test_each_stage_needs_what_it_declares_and_writes_the_pipelines_bytes(pipeline, traces):
     _, stages = pipeline
     assert {s.name: c for s in stages if (c := complaints(s, traces[s.name])) != NOTHING} == {}
+
+
+def test_the_files_that_are_given_hold_a_docstring_alone(pipeline):
+    folder, _ = pipeline
+    assert len(packages(folder)) == 4
+    for name in packages(folder):
+        body = ast.parse((folder / name).read_text()).body
+        assert [type(node) for node in body] == [ast.Expr]
 
 
 def test_removing_any_entry_is_noticed(pipeline, traces):
@@ -73,6 +89,7 @@ def test_removing_any_entry_is_noticed(pipeline, traces):
 def test_adding_a_needless_entry_is_noticed(pipeline, traces):
     folder, stages = pipeline
     files = {str(path.relative_to(folder)) for path in (folder / "stages").rglob("*.py")}
+    files -= packages(folder)
     keys = {key for stage in stages for key in stage.keys}
     for stage in stages:
         for kind, entries in (("files", files), ("keys", keys)):
@@ -85,9 +102,9 @@ def test_a_stage_without_one_of_its_files_fails(pipeline, tmp_path):
     """The sandbox is one: what is not declared is not there."""
     folder, stages = pipeline
     stage = next(stage for stage in stages if stage.name == "dataset@wave")
-    for name in stage.files - {"stages/common/problems.py"}:
+    for name in stage.files - {"stages/sgd/datasets.py"} | packages(folder):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / name, tmp_path / name)
     shutil.copy(folder / "params.yaml", tmp_path)
-    with pytest.raises(AssertionError, match=r"No module named 'stages\.common\.problems'"):
+    with pytest.raises(AssertionError, match=r"No module named 'stages\.sgd\.datasets'"):
         run(tmp_path, stage.command)

@@ -9,23 +9,16 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from stages.ablate import Ablation
+from stages.claims import Claims
 from stages.common import parameters
-from stages.common.artifacts import InputError
-from stages.common.parameters import (
-    Ablation,
-    Claims,
-    Disc,
-    Divergence,
-    FigureSize,
-    Gaussian,
-    Gradients,
-    Objective,
-    Problem,
-    Program,
-    Protocol,
-    StatedObjective,
-    Wave,
-)
+from stages.common.files import InputError
+from stages.divergence import Divergence
+from stages.figure import FigureSize
+from stages.gradients import Gradients
+from stages.run import Protocol
+from stages.sgd.datasets import Disc, Gaussian, Wave
+from stages.sgd.recipe import Objective, Problem, Program, StatedObjective
 
 SECTIONS = {
     "ablations.logistic": Ablation,

@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from stages import dataset, train
+from stages import dataset
+from stages import run as stage
 from stages.common import parameters
-from stages.common.artifacts import InputError, read_arrays, write_json
-from stages.common.problems import initial_parameters, inputs
-from stages.common.sampling import generators, protocol_indices
+from stages.common.files import InputError, read_arrays, write_json
+from stages.sgd.draws import generators, initial_parameters, protocol_indices
+from stages.sgd.models import inputs
+from stages.sgd.recipe import Problem
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 
 
 def run(implementation, problem):
     folder = Path(f"data/runs/{problem}/{implementation}")
-    train.main(implementation, problem)
+    stage.main(f"problems.{problem}", implementation)
     digests = [
         hashlib.sha256((folder / name).read_bytes()).hexdigest()
         for name in ("history.csv", "theta.npz")
@@ -57,7 +59,7 @@ def test_a_replica_does_not_depend_on_its_neighbours(problem, short, scratch):
 
 
 def test_svm_replica_is_an_ordinary_pytorch_training(short, draw):
-    problem = parameters.load("problems.svm", parameters.Problem)
+    problem = parameters.load("problems.svm", Problem)
     recipe = problem.recipe(examples=30, replicas=3)
     _, X, y = draw("gaussian")
     rngs = generators(0, "svm", 3)
@@ -79,7 +81,7 @@ def test_svm_replica_is_an_ordinary_pytorch_training(short, draw):
 
 
 def test_initial_parameters_have_the_distribution_of_nn_linear(short, draw):
-    problem = parameters.load("problems.svm", parameters.Problem)
+    problem = parameters.load("problems.svm", Problem)
     _, X, _ = draw("gaussian")
     theta = initial_parameters(
         problem.recipe(examples=30, replicas=2000), generators(0, "svm", 2000), X
@@ -94,7 +96,7 @@ def test_initial_parameters_have_the_distribution_of_nn_linear(short, draw):
 
 
 def test_network_starts_from_the_sources_distribution(short, draw):
-    problem = parameters.load("problems.two_layer", parameters.Problem)
+    problem = parameters.load("problems.two_layer", Problem)
     _, X, _ = draw("wave")
     rngs = generators(0, "two_layer", 500)
     theta = initial_parameters(problem.recipe(examples=30, replicas=500), rngs, X)
@@ -108,7 +110,7 @@ def test_divergence_is_reported_and_writes_nothing(implementation, short, scratc
     short["problems"]["two_layer"]["epochs"] = 300
     scratch(short)
     with pytest.raises(InputError) as refusal:
-        train.main(implementation, "two_layer")
+        stage.main("problems.two_layer", implementation)
     pattern = (
         r"params\.yaml: learning_rate = 1000\.0: two_layer \w+ diverges in epoch \d+, "
         r"\d of 3 replicas lost"

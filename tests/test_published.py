@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from stages.common import parameters, streams
+from stages.common import parameters
+from stages.run import program_epochs
+from stages.sgd.draws import published_start
+from stages.sgd.recipe import Program
 
 EPOCHS = 4
 SEEDS = (0, 1, 5)
@@ -131,9 +134,9 @@ PROGRAMS = [
 
 
 def run(draw, name, **changes):
-    program = parameters.load(f"published.{name}", parameters.Program).model_copy(update=changes)
+    program = parameters.load(f"published.{name}", Program).model_copy(update=changes)
     drawn, X, y = draw(program.dataset)
-    return np.array([epoch.sampled_loss for epoch in streams.run(program, drawn, X, y)])
+    return np.array([epoch.sampled_loss for epoch in program_epochs(program, drawn, X, y)])
 
 
 @pytest.mark.parametrize(("scalar", "tolerance"), PROGRAMS)
@@ -151,9 +154,9 @@ def test_problem_7_follows_its_one_trajectory_to_the_end(draw):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_torch_initial_parameters_are_those_of_nn_linear(seed, draw):
-    program = parameters.load("published.appendix_a", parameters.Program)
+    program = parameters.load("published.appendix_a", Program)
     drawn, X, y = draw("gaussian")
-    theta = streams.published_start(program, drawn, X, y)
+    theta = published_start(program, drawn, X, y)
     torch.manual_seed(seed)
     layer = torch.nn.Linear(20, 1)
     expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()

@@ -104,7 +104,7 @@ def vary_python(version: str, finished: Path, scratch: Path) -> tuple[int, int, 
         name
         for name, stage in lock.items()
         if not name.startswith("ablate")  # starts where torch.nn.Linear does
-        and not any(dep["path"].endswith("torch_sgd.py") for dep in stage["deps"])
+        and not any(dep["path"].endswith("by_torch.py") for dep in stage["deps"])
     ]
     arguments = ("--force", "--single-item", *stages)
     log = repro(checkout, venv / "bin", *arguments, environment={}, umask=0o022)

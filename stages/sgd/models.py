@@ -1,10 +1,11 @@
-"""The problems: features, losses, objectives, and how a solution is judged."""
+"""The models: features, outputs, and what of θ a recipe's λ and label touch."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.common.parameters import Objective, Recipe, StatedObjective
+from stages.sgd.losses import sigmoid
+from stages.sgd.recipe import Recipe
 
 
 class Epoch(NamedTuple):
@@ -26,65 +27,6 @@ class Epoch(NamedTuple):
     theta: np.ndarray
     kinks: np.ndarray
     kinks_printed: np.ndarray
-
-
-def true_function(x: np.ndarray) -> np.ndarray:
-    """Return (x − 2)·cos(4x), which problem 7's network is to learn.
-
-    Parameters
-    ----------
-    x : numpy.ndarray
-        Points of any shape.
-    """
-    return (x - 2) * np.cos(4 * x)
-
-
-def sigmoid(t: np.ndarray) -> np.ndarray:
-    """Return σ(t) = 1 / (1 + e⁻ᵗ).
-
-    Parameters
-    ----------
-    t : numpy.ndarray
-        Values of any shape and size; where e⁻ᵗ overflows, σ is 0.
-    """
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-t))
-
-
-def logistic_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return log(1 + e^(−yz)), problem 1's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and labels ±1, of shapes that broadcast.
-    """
-    return np.logaddexp(0, -y * z)
-
-
-def hinge_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return max(0, 1 − yz), problem 2's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and labels ±1, of shapes that broadcast.
-    """
-    return np.maximum(0, 1 - y * z)
-
-
-def squared_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ½(z − y)², problem 7's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and targets, of shapes that broadcast.
-    """
-    return (z - y) ** 2 / 2
-
-
-LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
 
 def features(model: str, X: np.ndarray) -> np.ndarray:
@@ -222,93 +164,26 @@ def output(model: str, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     return z
 
 
-def objective(stated: Objective, theta: np.ndarray, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return (1/N) Σᵢ ℓ(z(xᵢ), yᵢ) + λ‖w‖², w being the weights of the features.
+def two_layer_output(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) and its gradient ∇θ f (problem 6).
+
+    With s = σ(ax + b) and σ′ = σ(1 − σ): ∇u f = s, ∇b f = u ⊙ s ⊙ (1 − s), ∇a f = x ∇b f.
 
     Parameters
     ----------
-    stated : Objective
-        Model, loss and λ.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
+    theta : numpy.ndarray, shape (replicas, 3p)
+        θ = (a, b, u).
+    x : numpy.ndarray, shape (replicas,)
+        Each replica's example.
 
     Returns
     -------
-    numpy.ndarray, shape (replicas,)
-        Value of each replica.
+    f : numpy.ndarray, shape (replicas,)
+        Outputs.
+    gradient : numpy.ndarray, shape (replicas, 3p)
+        Gradients of the outputs.
     """
-    losses = LOSSES[stated.loss](output(stated.model, theta, X), y)
-    weights = theta[:, : features(stated.model, X).shape[1]]
-    return losses.mean(axis=1) + stated.regularization * (weights**2).sum(axis=1)
-
-
-def verdicts(
-    stated: StatedObjective, theta: np.ndarray, X: np.ndarray, y: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Judge solutions otherwise than by their objective.
-
-    Parameters
-    ----------
-    stated : StatedObjective
-        Stated problem.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-
-    Returns
-    -------
-    dict of str to numpy.ndarray, shape (replicas,)
-        For a classifier `accuracy`, the share of examples with yz > 0, and `margin`, the
-        smallest geometric margin minᵢ yᵢzᵢ / ‖w‖. For the network `rmse`, the root of the
-        mean squared distance from the true function over the grid.
-    """
-    if stated.model == "two_layer":
-        x = np.linspace(stated.grid.lower, stated.grid.upper, stated.grid.points)
-        distance = output(stated.model, theta, x[:, None]) - true_function(x)
-        return {"rmse": np.sqrt((distance**2).mean(axis=1))}
-    margins = y * output(stated.model, theta, X)
-    weights = theta[:, : features(stated.model, X).shape[1]]
-    return {
-        "accuracy": (margins > 0).mean(axis=1),
-        "margin": margins.min(axis=1) / np.linalg.norm(weights, axis=1),
-    }
-
-
-def initial_parameters(
-    recipe: Recipe, generators: list[np.random.Generator], X: np.ndarray
-) -> np.ndarray:
-    """Draw each replica's initial parameters from its own generator.
-
-    `linear` is the distribution of `torch.nn.Linear`: every weight, and the bias if there
-    is one, is uniform on ±1/√p for p features. `network` is problem 7's: aⱼ, bⱼ and uⱼ
-    are normal with mean 0 and the standard deviations `scales`.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        With `initial` 'linear' or 'network'.
-    generators : list of numpy.random.Generator
-        One a replica.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-
-    Returns
-    -------
-    numpy.ndarray, shape (replicas, d)
-        Initial θ.
-    """
-    model = recipe.objective.model
-    if recipe.initial == "network":
-        scales = [recipe.scales.a, recipe.scales.b, recipe.scales.u]
-        deviations = np.repeat(scales, recipe.objective.hidden)
-        return np.stack([deviations * rng.standard_normal(len(deviations)) for rng in generators])
-    bound = features(model, X).shape[1] ** -0.5
-    dimension = inputs(model, X).shape[1]
-    return np.stack([rng.uniform(-bound, bound, dimension) for rng in generators])
+    a, b, u = np.split(theta, 3, axis=1)
+    s = sigmoid(a * x[:, None] + b)
+    by_b = u * s * (1 - s)
+    return np.einsum("rp,rp->r", u, s), np.concatenate([x[:, None] * by_b, by_b, s], axis=1)

@@ -7,9 +7,13 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from stages.common.artifacts import InputError
-from stages.common.parameters import Recipe, StatedObjective
-from stages.common.problems import Epoch, honest, objective, verdicts
+from stages.sgd.models import Epoch, honest
+from stages.sgd.recipe import Recipe, StatedObjective
+from stages.sgd.scores import objective, verdicts
+
+
+class DivergenceError(ArithmeticError):
+    """A replica's objective is no longer finite: the learning rate is too large."""
 
 
 class Run(NamedTuple):
@@ -72,8 +76,8 @@ def record(
 
     Raises
     ------
-    InputError
-        If a replica diverges, which says that the learning rate is too large.
+    DivergenceError
+        If a replica diverges.
     """
     rows, checkpoints = [], []
     kinks = kinks_printed = 0
@@ -83,8 +87,8 @@ def record(
         theta = honest(recipe, epoch.theta)
         value = objective(stated, theta, X, y)
         if lost := int((~np.isfinite(value)).sum()):
-            raise InputError(
-                f"params.yaml: learning_rate = {recipe.learning_rate}: {name} diverges in "
+            raise DivergenceError(
+                f"learning_rate = {recipe.learning_rate}: {name} diverges in "
                 f"epoch {number}, {lost} of {recipe.replicas} replicas lost"
             )
         rows.append([number, *_summary(epoch.sampled_loss), *_summary(value)])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.common import artifacts
-from stages.common.artifacts import InputError
+from stages.common import files
+from stages.common.files import InputError
 
 SIX = Context(prec=6, rounding=ROUND_HALF_EVEN)
 
@@ -18,7 +18,7 @@ SIX = Context(prec=6, rounding=ROUND_HALF_EVEN)
 @given(value=st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300))
 def test_rounding_is_decimal_rounding(value):
     expected = float(SIX.plus(Decimal(value)))
-    rounded = artifacts.round_array(np.array([[value]]))
+    rounded = files.round_array(np.array([[value]]))
     assert rounded.shape == (1, 1)
     assert rounded[0, 0] == expected
     assert not np.signbit(rounded[0, 0]) or expected < 0
@@ -26,7 +26,7 @@ def test_rounding_is_decimal_rounding(value):
 
 def test_json_rounds_floats_and_nothing_else(tmp_path):
     path = tmp_path / "new" / "metrics.json"
-    artifacts.write_json(str(path), {"x": 1 / 3, "n": 12345678, "deep": {"list": [2 / 3, "φ"]}})
+    files.write_json(str(path), {"x": 1 / 3, "n": 12345678, "deep": {"list": [2 / 3, "φ"]}})
     assert json.loads(path.read_text()) == {
         "x": 0.333333,
         "n": 12345678,
@@ -36,17 +36,17 @@ def test_json_rounds_floats_and_nothing_else(tmp_path):
 
 def test_json_refuses_nan(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        artifacts.write_json(str(tmp_path / "metrics.json"), {"x": float("nan")})
+        files.write_json(str(tmp_path / "metrics.json"), {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
 
 
 def test_arrays_round_and_repeat_their_bytes(tmp_path):
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     values = {"theta": np.full((2, 3), np.pi), "steps": np.array([12345678])}
-    artifacts.write_arrays(str(first), **values)
-    artifacts.write_arrays(str(second), **values)
+    files.write_arrays(str(first), **values)
+    files.write_arrays(str(second), **values)
     assert first.read_bytes() == second.read_bytes()
-    read = artifacts.read_arrays(str(first))
+    read = files.read_arrays(str(first))
     assert (read["theta"] == 3.14159).all()
     assert read["steps"] == 12345678
 
@@ -54,15 +54,15 @@ def test_arrays_round_and_repeat_their_bytes(tmp_path):
 def test_exact_tables_read_back_exactly(tmp_path):
     path = str(tmp_path / "table.csv")
     values = np.random.default_rng(0).standard_normal(1000)
-    artifacts.write_table(path, pd.DataFrame({"x": values}), exact=True)
-    np.testing.assert_array_equal(artifacts.read_table(path)["x"], values)
+    files.write_table(path, pd.DataFrame({"x": values}), exact=True)
+    np.testing.assert_array_equal(files.read_table(path)["x"], values)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "metrics.json"
-    artifacts.write_json(str(path), {"x": 1})
+    files.write_json(str(path), {"x": 1})
     with pytest.raises(InputError, match="cannot be written"):
-        artifacts.write_json(str(path / "below"), {"x": 2})
+        files.write_json(str(path / "below"), {"x": 2})
     assert json.loads(path.read_text()) == {"x": 1}
 
 
@@ -84,7 +84,7 @@ def test_damaged_datasets_are_refused(content, complaint, tmp_path):
     path = tmp_path / "disc.csv"
     path.write_text(content)
     with pytest.raises(InputError) as refusal:
-        artifacts.read_examples(str(path), classes=True)
+        files.read_examples(str(path), classes=True)
     message = str(refusal.value)
     assert message.startswith(f"{path}: ")
     assert complaint in message
@@ -92,7 +92,7 @@ def test_damaged_datasets_are_refused(content, complaint, tmp_path):
 
 
 def damaged_arrays(path):
-    artifacts.write_arrays(str(path), theta=np.zeros((40, 40)))
+    files.write_arrays(str(path), theta=np.zeros((40, 40)))
     return path.read_bytes()
 
 
@@ -108,11 +108,11 @@ def test_damaged_arrays_are_refused(damage, tmp_path):
     else:
         path.write_bytes(whole[:-200] if damage == "truncated" else b"theta")
     with pytest.raises(InputError, match="is not an NPZ of plain arrays") as refusal:
-        artifacts.read_arrays(str(path))
+        files.read_arrays(str(path))
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("read", [artifacts.read_table, artifacts.read_arrays, artifacts.read_yaml])
+@pytest.mark.parametrize("read", [files.read_table, files.read_arrays, files.read_yaml])
 def test_missing_files_are_named(read, tmp_path):
     with pytest.raises(InputError, match=r"missing\.file: cannot be read: No such file"):
         read(str(tmp_path / "missing.file"))

@@ -4,8 +4,34 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.common.parameters import Disc, Gaussian, Section, Wave
-from stages.common.problems import true_function
+from stages.sgd.recipe import Coordinate, Count, Examples, Positive, Scales, Section, Seed
+
+
+class Gaussian(Section):
+    """Dataset `gaussian`: features and labels independent of each other."""
+
+    seed: Seed
+    examples: Examples
+    features: Count
+
+
+class Disc(Section):
+    """Dataset `disc`: points inside and outside a circle, rotated and shifted."""
+
+    seed: Seed
+    examples: Examples
+    radius_squared: Positive
+    rotation: Coordinate
+    shift: Coordinate
+
+
+class Wave(Section):
+    """Dataset `wave`: noiseless values of problem 7's true function."""
+
+    seed: Seed
+    examples: Examples
+    hidden: Count
+    scales: Scales
 
 
 class Draw(NamedTuple):
@@ -24,6 +50,17 @@ class Draw(NamedTuple):
     columns: dict[str, np.ndarray]
     stream: np.random.RandomState
     theta: np.ndarray | None = None
+
+
+def true_function(x: np.ndarray) -> np.ndarray:
+    """Return (x − 2)·cos(4x), which problem 7's network is to learn.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        Points of any shape.
+    """
+    return (x - 2) * np.cos(4 * x)
 
 
 def gaussian(section: Gaussian) -> Draw:

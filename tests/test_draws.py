@@ -4,13 +4,13 @@ import random
 
 import numpy as np
 
-from stages.common import sampling
+from stages.sgd import draws
 
 
 def test_protocol_replica_does_not_depend_on_its_neighbours():
     few, many = (
         np.concatenate(
-            list(sampling.protocol_indices(sampling.generators(3, "svm", replicas), 40, 30, 7))
+            list(draws.protocol_indices(draws.generators(3, "svm", replicas), 40, 30, 7))
         )
         for replicas in (2, 9)
     )
@@ -22,29 +22,29 @@ def test_protocol_replica_does_not_depend_on_its_neighbours():
 def test_protocol_indices_do_not_depend_on_the_block(monkeypatch):
     def indices():
         return np.concatenate(
-            list(sampling.protocol_indices(sampling.generators(0, "svm", 3), 20, 30, 5))
+            list(draws.protocol_indices(draws.generators(0, "svm", 3), 20, 30, 5))
         )
 
     expected = indices()
-    monkeypatch.setattr(sampling, "BLOCK", 3)
+    monkeypatch.setattr(draws, "BLOCK", 3)
     np.testing.assert_array_equal(indices(), expected)
 
 
 def test_protocol_generators_differ_by_seed_problem_and_replica():
     keys = [(0, "svm"), (1, "svm"), (0, "logistic")]
-    draws = [rng.random() for key in keys for rng in sampling.generators(*key, 2)]
-    assert len(set(draws)) == 6
+    first = [rng.random() for key in keys for rng in draws.generators(*key, 2)]
+    assert len(set(first)) == 6
 
 
 def test_python_indices_are_randint_with_the_replicas_seed():
-    drawn = np.concatenate(list(sampling.python_indices(3, 40, 30, 20)))
+    drawn = np.concatenate(list(draws.python_indices(3, 40, 30, 20)))
     for seed in range(3):
         random.seed(seed)
         np.testing.assert_array_equal(drawn[:, seed], [random.randint(0, 29) for _ in range(800)])
 
 
 def test_numpy_indices_leave_out_the_last_example():
-    drawn = np.concatenate(list(sampling.numpy_indices(np.random.RandomState(0), 3, 40, 30, 50)))
+    drawn = np.concatenate(list(draws.numpy_indices(np.random.RandomState(0), 3, 40, 30, 50)))
     for seed in range(3):
         np.random.seed(seed)
         expected = [np.random.randint(0, 29) for _ in range(2000)]

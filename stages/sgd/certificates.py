@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from stages.common.parameters import Objective
-from stages.common.problems import features, inputs, objective
+from stages.sgd.models import features, inputs
+from stages.sgd.recipe import Objective
+from stages.sgd.scores import objective
 
 
 def margin_bound(model: str, X: np.ndarray, y: np.ndarray, multipliers: np.ndarray) -> float:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid, relu
 
-from stages.common.parameters import Recipe
-from stages.common.problems import Epoch, covered, recipe_inputs
+from stages.sgd.models import Epoch, covered, recipe_inputs
+from stages.sgd.recipe import Recipe
 
 
 def logistic_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

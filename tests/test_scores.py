@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from stages.common import parameters
-from stages.common.history import record
-from stages.common.numpy_sgd import train
-from stages.common.parameters import Program
-from stages.common.problems import Epoch, honest, objective, verdicts
+from stages.sgd.by_numpy import train
+from stages.sgd.models import Epoch, honest
+from stages.sgd.recipe import Problem, Program
+from stages.sgd.record import record
+from stages.sgd.scores import objective, verdicts
 
 
 def features(model, x):
@@ -52,7 +53,7 @@ def solutions(stated, X):
     ],
 )
 def test_objective_and_verdicts(problem, dataset, draw):
-    stated = parameters.load(f"problems.{problem}", parameters.Problem).objective
+    stated = parameters.load(f"problems.{problem}", Problem).objective
     _, X, y = draw(dataset)
     theta = solutions(stated, X)
     values, judged = objective(stated, theta, X, y), verdicts(stated, theta, X, y)
@@ -99,7 +100,7 @@ def test_kinks_are_counted_at_margin_one_and_as_printed(scratch):
 
 
 def test_history_summarises_replicas(draw):
-    stated = parameters.load("problems.svm", parameters.Problem).objective
+    stated = parameters.load("problems.svm", Problem).objective
     _, X, y = draw("gaussian")
     recipe = program("appendix_c", epochs=30, replicas=5)
     rng = np.random.default_rng(1)
@@ -130,7 +131,7 @@ def test_history_summarises_replicas(draw):
 
 
 def test_checkpoints_are_kept_with_their_steps(draw):
-    stated = parameters.load("problems.two_layer", parameters.Problem).objective
+    stated = parameters.load("problems.two_layer", Problem).objective
     _, X, y = draw("wave")
     recipe = program("problem_7", epochs=7, replicas=2, checkpoint=3)
     thetas = np.random.default_rng(1).standard_normal((7, 2, 150))

@@ -1,4 +1,4 @@
-"""Stochastic gradient descent by hand: the derivatives and the loop, in NumPy.
+"""Stochastic gradient descent by hand: the loop, in NumPy.
 
 Every replica takes its own step at the same time: row r of each array is replica r.
 """
@@ -7,94 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from stages.common.parameters import Recipe
-from stages.common.problems import (
-    LOSSES,
-    Epoch,
-    covered,
-    logistic_loss,
-    recipe_inputs,
-    sigmoid,
-)
-
-
-def logistic_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz); with z = θ·x, ∇θ is that times x (problem 1).
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return -y * sigmoid(-y * z)
-
-
-def hinge_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z max(0, 1 − yz) = −y where yz < 1, else 0; ∇θ is that times x (problem 2).
-
-    At the kink yz = 1 the subgradient 0 is taken, as PyTorch's `relu` does.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return np.where(y * z < 1, -y, 0.0)
-
-
-def one_minus_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return (1 − log(1 + e^(−yz))) y, which appendix B has where the derivative belongs.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return (1 - logistic_loss(z, y)) * y
-
-
-def squared_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z ½(z − y)² = z − y; ∇θ is that times ∇θ z (problem 7).
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and targets.
-    """
-    return z - y
-
-
-DERIVATIVES = {
-    "logistic": logistic_derivative,
-    "hinge": hinge_derivative,
-    "squared": squared_derivative,
-    "one_minus_loss": one_minus_loss,
-}
-
-
-def two_layer_output(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) and its gradient ∇θ f (problem 6).
-
-    With s = σ(ax + b) and σ′ = σ(1 − σ): ∇u f = s, ∇b f = u ⊙ s ⊙ (1 − s), ∇a f = x ∇b f.
-
-    Parameters
-    ----------
-    theta : numpy.ndarray, shape (replicas, 3p)
-        θ = (a, b, u).
-    x : numpy.ndarray, shape (replicas,)
-        Each replica's example.
-
-    Returns
-    -------
-    f : numpy.ndarray, shape (replicas,)
-        Outputs.
-    gradient : numpy.ndarray, shape (replicas, 3p)
-        Gradients of the outputs.
-    """
-    a, b, u = np.split(theta, 3, axis=1)
-    s = sigmoid(a * x[:, None] + b)
-    by_b = u * s * (1 - s)
-    return np.einsum("rp,rp->r", u, s), np.concatenate([x[:, None] * by_b, by_b, s], axis=1)
+from stages.sgd.losses import DERIVATIVES, LOSSES
+from stages.sgd.models import Epoch, covered, recipe_inputs, two_layer_output
+from stages.sgd.recipe import Recipe
 
 
 def train(
