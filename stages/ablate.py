@@ -1,30 +1,34 @@
-"""Turn a published program into its reference, factor by factor: python -m stages.ablate svm."""
+"""Turn a program into its reference, difference by difference: python -m stages.ablate svm."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import product
-from math import factorial, gcd
+from math import factorial
 
 import numpy as np
 import pandas as pd
+from pydantic import ValidationError
 from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd.by_numpy import train_batch
-from stages.sgd.datasets import DATASETS, Draw
-from stages.sgd.draws import published_start, python_indices
-from stages.sgd.models import honest
-from stages.sgd.recipe import Dataset, Name, Program, Section, StatedObjective
+from stages.sgd.datasets import DATASETS
+from stages.sgd.deviations import differences, get, replace
+from stages.sgd.models import Examples
+from stages.sgd.recipe import Program, Recipe
+from stages.sgd.schema import Dataset, Name, Objective, Section
 from stages.sgd.scores import objective
+from stages.sgd.together import train_together
 
 QUANTITIES = ("sampled_loss", "objective")
+MOST = 8  # factors, and so 256 subsets
 
 
 class Ablation(Section):
-    """A published program, and the one it becomes once its deviations are undone."""
+    """A program, and the one it becomes once its deviations are undone, for one problem."""
 
+    problem: Name
     dataset: Dataset
-    published: Name
+    program: Name
     reference: Name
 
 
@@ -34,162 +38,114 @@ def main(name: str) -> None:
     Parameters
     ----------
     name : str
-        Key under `ablations` of params.yaml, and the problem's name.
+        Key under `ablations` of params.yaml.
+
+    Raises
+    ------
+    InputError
+        If the two programs differ in what can not be undone, or in too much.
     """
     pair = parameters.load(f"ablations.{name}", Ablation)
-    published, reference = (
-        parameters.load(f"published.{program}", Program)
-        for program in (pair.published, pair.reference)
-    )
-    stated = parameters.load(f"problems.{name}.objective", StatedObjective)
-    X, y = files.read_examples(f"data/{published.dataset}.csv", classes=True)
-    schema, draw = DATASETS[published.dataset]
-    section = parameters.load(f"datasets.{published.dataset}", schema)
+    stated = parameters.load(f"problems.{pair.problem}.objective", Objective)
+    section = parameters.load(f"datasets.{pair.dataset}", DATASETS[pair.dataset][0])
+    examples = files.read_examples(f"data/{pair.dataset}.csv", classes=stated.loss != "squared")
+    ends = {}
+    for end in ("program", "reference"):
+        key = f"programs.{getattr(pair, end)}"
+        program = parameters.load(key, Program)
+        if (program.problem, program.dataset) != (pair.problem, pair.dataset):
+            raise files.InputError(
+                f"{parameters.PATH}: ablations.{name}.{end} = {getattr(pair, end)!r}: "
+                f"must address problem {pair.problem} on {pair.dataset}"
+            )
+        try:
+            ends[end] = program.recipe(stated)
+        except ValueError as error:
+            raise files.InputError(f"{parameters.PATH}: {key}: {error}") from None
     try:
-        factors = differing(published, reference)
+        words = differences(ends["program"], ends["reference"])
+        if len(words) > MOST:
+            raise ValueError(f"the programs differ in {len(words)} fields, at most {MOST} can be")
+        recipes = subsets(ends["program"], ends["reference"], list(words))
+    except ValidationError as error:
+        raise files.InputError(
+            f"{parameters.PATH}: ablations.{name}: {error.errors()[0]['msg']}"
+        ) from None
     except ValueError as error:
-        raise files.InputError(f"params.yaml: ablations.{name}: {error}") from None
-    subsets = list(product((False, True), repeat=len(factors)))
-    recipes = [subset_recipe(published, reference, factors, subset) for subset in subsets]
-    curves, values = run_subsets(recipes, lambda: draw(section), stated, X, y)
-    programs = {"published": pair.published, "reference": pair.reference}
-    differences = {
-        end: largest_difference(curves[end], f"data/published/{program}/run.npz")
-        for end, program in programs.items()
+        raise files.InputError(f"{parameters.PATH}: ablations.{name}: {error}") from None
+    values, curves = run(recipes, section, stated, examples)
+    result, shares = summarise(list(words), values)
+    differ = {
+        end: largest_difference(curve, f"data/programs/{getattr(pair, end)}/run.npz")
+        for end, curve in zip(("program", "reference"), curves, strict=True)
     }
-    result = {**programs, "factors": factors, "largest_relative_difference": differences}
-    shares = {}
+    result = {
+        "program": pair.program,
+        "reference": pair.reference,
+        "factors": list(words),
+        "words": words,
+        "largest_relative_difference": differ,
+        **result,
+    }
+    files.write_json(f"metrics/ablation/{name}.json", result)
+    table = pd.DataFrame({"difference": list(words.values())} | shares)
+    files.write_table(f"plots/ablation_{name}.csv", table)
+
+
+def subsets(program: Recipe, reference: Recipe, factors: Sequence[str]) -> list[Recipe]:
+    """Return the recipe of every subset of the program's deviations, from none to all.
+
+    The subsets are in the order of binary counting, the first factor the highest bit.
+    """
+    chosen = product((reference, program), repeat=len(factors))
+    return [
+        replace(program, {f: get(end, f) for f, end in zip(factors, ends, strict=True)})
+        for ends in chosen
+    ]
+
+
+def run(
+    recipes: Sequence[Recipe], section: Section, stated: Objective, examples: Examples
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Train every subset, all on the same draws of examples.
+
+    Returns
+    -------
+    values : numpy.ndarray, shape (2, recipes, replicas)
+        Sampled loss of the last epoch, and objective at its end.
+    curves : tuple of numpy.ndarray, shape (replicas, epochs)
+        Sampled losses of the program, the last recipe, and of the reference, the first.
+    """
+    outcomes = [None] * len(recipes)
+    together = train_together(recipes, section, 0, "ablation")
+    for n, outcome in tqdm(together, "ablation", len(recipes), disable=None):
+        outcomes[n] = outcome
+    values = [
+        [outcome.losses[:, -1] for outcome in outcomes],
+        [objective(stated, outcome.theta, *examples) for outcome in outcomes],
+    ]
+    return np.array(values), (outcomes[-1].losses, outcomes[0].losses)
+
+
+def summarise(
+    factors: Sequence[str], values: np.ndarray
+) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+    """Return either quantity's ends, Shapley values and subsets, and the mean shares."""
+    result, shares = {}, {}
     for quantity, value in zip(QUANTITIES, values, strict=True):
-        shares[quantity] = shapley(value)
+        share = shapley(value)
+        shares[quantity] = share.mean(axis=1)
         result[quantity] = {
-            "published": float(value[-1].mean()),
+            "program": float(value[-1].mean()),
             "reference": float(value[0].mean()),
-            "shapley": {
-                factor: _spread(share)
-                for factor, share in zip(factors, shares[quantity], strict=True)
-            },
+            "shapley": {f: _spread(s) for f, s in zip(factors, share, strict=True)},
         }
     result["subsets"] = [
         {"deviations": [f for f, on in zip(factors, subset, strict=True) if on]}
         | {q: float(v[n].mean()) for q, v in zip(QUANTITIES, values, strict=True)}
-        for n, subset in enumerate(subsets)
+        for n, subset in enumerate(product((False, True), repeat=len(factors)))
     ]
-    means = {quantity: share.mean(axis=1) for quantity, share in shares.items()}
-    files.write_json(f"metrics/ablation/{name}.json", result)
-    files.write_table(f"plots/ablation_{name}.csv", pd.DataFrame({"factor": factors, **means}))
-
-
-def differing(published: Program, reference: Program) -> list[str]:
-    """Return the fields in which two programs differ, beside their libraries.
-
-    Parameters
-    ----------
-    published, reference : Program
-        Programs for one problem and one dataset.
-
-    Returns
-    -------
-    list of str
-        Factors of the ablation.
-
-    Raises
-    ------
-    ValueError
-        If a field differs that the subsets can not share a batch with.
-    """
-    fields = [
-        field
-        for field in Program.model_fields
-        if field != "implementation" and getattr(published, field) != getattr(reference, field)
-    ]
-    factors = {"gradient", "label_leak", "regularized", "initial", "epochs", "steps"}
-    if wrong := set(fields) - factors:
-        raise ValueError(f"the programs must not differ in {', '.join(sorted(wrong))}")
-    return fields
-
-
-def subset_recipe(
-    published: Program, reference: Program, factors: Sequence[str], subset: Sequence[bool]
-) -> Program:
-    """Return the NumPy program with the published value of some factors.
-
-    Parameters
-    ----------
-    published, reference : Program
-        The two ends.
-    factors : sequence of str
-        Fields in which they differ.
-    subset : sequence of bool
-        Which factors keep the published value.
-    """
-    values = {
-        factor: getattr(published if deviates else reference, factor)
-        for factor, deviates in zip(factors, subset, strict=True)
-    }
-    return published.model_copy(update=values | {"implementation": "numpy"})
-
-
-def run_subsets(
-    recipes: Sequence[Program],
-    draw: Callable[[], Draw],
-    stated: StatedObjective,
-    X: np.ndarray,
-    y: np.ndarray,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Train every subset in one batch, all on the same draws of examples.
-
-    Epochs differ in length, so the batch advances by units of their greatest common
-    divisor, and a subset is read off at the end of its own last epoch. Subsets that differ
-    in their number of epochs alone are one training.
-
-    Parameters
-    ----------
-    recipes : sequence of Program
-        The first has no deviation, the last every one.
-    draw : callable
-        Returns the dataset's draw afresh.
-    stated : StatedObjective
-        Objective to evaluate.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels.
-
-    Returns
-    -------
-    curves : dict of str to numpy.ndarray, shape (replicas, epochs)
-        Sampled losses of the 'reference', the first recipe, and of the 'published', the last.
-    values : numpy.ndarray, shape (2, recipes, replicas)
-        Sampled loss of the last epoch, and objective at its end.
-    """
-    replicas = recipes[0].replicas
-    unit = gcd(*(recipe.steps for recipe in recipes))
-    units = [recipe.steps // unit for recipe in recipes]
-    ends = [count * recipe.epochs for count, recipe in zip(units, recipes, strict=True)]
-    endless = [recipe.model_copy(update={"epochs": 1}) for recipe in recipes]
-    trained = list(dict.fromkeys(endless))
-    blocks = [trained.index(recipe) for recipe in endless]
-    starts = np.concatenate([published_start(recipe, draw(), X, y) for recipe in trained])
-    drawn = python_indices(replicas, max(ends), len(y), unit)
-    indices = (np.tile(epoch, (1, len(trained))) for epoch in drawn)
-    values = np.zeros((2, len(recipes), replicas))
-    curves = {"reference": [], "published": []}
-    batch = train_batch(trained, X, y, starts, indices)
-    for number, epoch in enumerate(tqdm(batch, "ablation", max(ends), disable=None), start=1):
-        losses = epoch.sampled_loss.reshape(len(trained), replicas)
-        curves["reference"].append(losses[blocks[0]])
-        curves["published"].append(losses[blocks[-1]])
-        for n, (block, count, end) in enumerate(zip(blocks, units, ends, strict=True)):
-            if end - count < number <= end:
-                values[0, n] += losses[block] / count
-            if number == end:
-                rows = slice(block * replicas, (block + 1) * replicas)
-                theta = honest(trained[block], epoch.theta[rows])
-                values[1, n] = objective(stated, theta, X, y)
-    for key, n in (("reference", 0), ("published", -1)):
-        kept = np.array(curves[key][: ends[n]]).reshape(recipes[n].epochs, units[n], replicas)
-        curves[key] = kept.mean(axis=1).T
-    return curves, values
+    return result, shares
 
 
 def shapley(values: np.ndarray) -> np.ndarray:
@@ -230,8 +186,11 @@ def largest_difference(curves: np.ndarray, path: str) -> float:
     path : str
         The program's `run.npz`.
     """
-    expected = files.read_arrays(path)["losses"]
-    return float((np.abs(files.round_array(curves) - expected) / expected).max())
+    expected, found = files.read_arrays(path)["losses"], files.round_array(curves)
+    if found.shape != expected.shape:
+        raise files.InputError(f"{path}: losses {expected.shape}: must be {found.shape}")
+    scale = np.maximum(np.abs(expected), np.finfo(float).tiny)
+    return float((np.abs(found - expected) / scale).max())
 
 
 def _spread(share: np.ndarray) -> dict[str, float]:

@@ -9,7 +9,7 @@ from stages.common import files, parameters
 from stages.sgd import certificates
 from stages.sgd.losses import sigmoid
 from stages.sgd.models import features, inputs
-from stages.sgd.recipe import Dataset, StatedObjective
+from stages.sgd.schema import Dataset, Objective
 from stages.sgd.scores import objective, verdicts
 
 SOLVER = {"solver": cp.CLARABEL, "tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
@@ -30,7 +30,7 @@ def main(name: str, key: str) -> None:
     InputError
         If the solver's answer does not pass the check by arithmetic.
     """
-    stated = parameters.load(f"{key}.objective", StatedObjective)
+    stated = parameters.load(f"{key}.objective", Objective)
     dataset = parameters.load(f"{key}.dataset", Dataset)
     X, y = files.read_examples(f"data/{dataset}.csv", classes=stated.loss != "squared")
     try:
@@ -44,7 +44,7 @@ def main(name: str, key: str) -> None:
         raise files.InputError(
             f"params.yaml: {key}.objective: not solved exactly: {error}"
         ) from None
-    judged = verdicts(stated, theta[None], X, y)
+    judged = verdicts(stated, theta[:, None], X, y)
     exact = {"objective": certificate["optimum"]}
     exact |= {judgement: float(values[0]) for judgement, values in judged.items()}
     files.write_json(f"metrics/{name}/exact.json", exact)
@@ -52,7 +52,7 @@ def main(name: str, key: str) -> None:
 
 
 def separability(
-    stated: StatedObjective, X: np.ndarray, y: np.ndarray
+    stated: Objective, X: np.ndarray, y: np.ndarray
 ) -> tuple[dict[str, object], np.ndarray]:
     """Find the maximum margin, or multipliers which show that nothing separates the classes.
 
@@ -62,7 +62,7 @@ def separability(
 
     Parameters
     ----------
-    stated : StatedObjective
+    stated : Objective
         Its model is 'affine' or 'quadratic'.
     X : numpy.ndarray, shape (N, columns)
         Examples.
@@ -100,13 +100,13 @@ def separability(
 
 
 def optimum(
-    stated: StatedObjective, X: np.ndarray, y: np.ndarray, certificate: dict[str, object]
+    stated: Objective, X: np.ndarray, y: np.ndarray, certificate: dict[str, object]
 ) -> dict[str, object]:
     """Minimise the objective, or say why its infimum is not attained.
 
     Parameters
     ----------
-    stated : StatedObjective
+    stated : Objective
         Its model is 'affine' or 'quadratic'.
     X : numpy.ndarray, shape (N, columns)
         Examples.
@@ -123,7 +123,7 @@ def optimum(
     """
     if stated.loss == "logistic" and not stated.regularization and certificate["separable"]:
         scale = 40 / certificate["max_margin"]
-        far = objective(stated, scale * np.array([certificate["separator"]]), X, y)[0]
+        far = objective(stated, scale * np.array(certificate["separator"])[:, None], X, y)[0]
         if far > 1e-12:
             raise ValueError(f"the objective is still {far:g} along the separating vector")
         why = (
@@ -152,7 +152,7 @@ def optimum(
 
 
 def interpolation(
-    stated: StatedObjective, X: np.ndarray, y: np.ndarray
+    stated: Objective, X: np.ndarray, y: np.ndarray
 ) -> tuple[dict[str, object], np.ndarray]:
     """Build a network that passes through every example, where there is a unit for each.
 
@@ -161,7 +161,7 @@ def interpolation(
 
     Parameters
     ----------
-    stated : StatedObjective
+    stated : Objective
         The network's, with p ≥ N hidden units.
     X : numpy.ndarray, shape (N, 1)
         Examples, all different.
@@ -190,7 +190,7 @@ def interpolation(
     b[0], b[1 : len(y)] = 40, -80 / gaps * (x[:-1] + x[1:]) / 2
     u[: len(y)] = np.diff(heights, prepend=0)
     theta = np.concatenate([a, b, u])
-    if objective(stated, theta[None], X, y)[0] > 1e-12:
+    if objective(stated, theta[:, None], X, y)[0] > 1e-12:
         raise ValueError("the constructed network does not interpolate")
     return {"optimum": 0.0, "attained": True, "minimiser": theta.tolist()}, theta
 

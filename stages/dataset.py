@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS
+from stages.sgd.datasets import DATASETS, draw
 
 
 def main(name: str) -> None:
@@ -23,9 +23,11 @@ def main(name: str) -> None:
     """
     if name not in DATASETS:
         raise files.InputError(f"params.yaml: datasets.{name}: must be {', '.join(DATASETS)}")
-    schema, draw = DATASETS[name]
-    columns = draw(parameters.load(f"datasets.{name}", schema)).columns
-    files.write_table(f"data/{name}.csv", pd.DataFrame(columns), exact=True)
+    drawn = draw(parameters.load(f"datasets.{name}", DATASETS[name][0]))
+    table = pd.DataFrame(drawn.X, columns=drawn.names).assign(y=drawn.y)
+    if name != "wave":
+        table = table.astype({"y": int})
+    files.write_table(f"data/{name}.csv", table, exact=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draw one figure: python -m stages.figure 2a."""
+"""Draw one figure: python -m stages.figure 2a, or ablation svm."""
 
 import sys
 from importlib import import_module
@@ -8,19 +8,19 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from stages.common import files, parameters
-from stages.sgd.recipe import Grid, Section
+from stages.sgd.schema import Grid, Section
 
-MODULES = {  # which of stages.figures draws it
-    "1": "curves",
-    "2a": "curves",
-    "2b": "curves",
-    "3a": "plane",
-    "3b": "plane",
-    "4a": "network",
-    "4b": "curves",
-    "ablation_logistic": "ablation",
-    "ablation_svm": "ablation",
-    "divergence": "divergence",
+MODULES = {  # which of stages.figures draws it, and whether on a grid
+    "1": ("curves", False),
+    "2a": ("curves", False),
+    "2b": ("curves", False),
+    "3a": ("plane", False),
+    "3b": ("plane", True),
+    "4a": ("network", True),
+    "4b": ("curves", False),
+    "ablation": ("ablation", False),
+    "survey": ("survey", False),
+    "divergence": ("divergence", True),
 }
 
 
@@ -33,24 +33,30 @@ class FigureSize(Section):
     grid: Grid | None = None
 
 
-def main(key: str) -> None:
-    """Write `plots/figure_<key>.png`.
+def main(key: str, name: str | None = None) -> None:
+    """Write `plots/figure_<key>.png`, or `plots/figure_<key>_<name>.png`.
 
     Parameters
     ----------
     key : str
         Key under `figures` of params.yaml; 1 to 4b are the source's numbers.
+    name : str, optional
+        Which of several of a kind.
+
+    Raises
+    ------
+    InputError
+        If a grid is missing, or given to a figure that needs none.
     """
     size = parameters.load(f"figures.{key}", FigureSize)
-    module = import_module(f"stages.figures.{MODULES[key]}")
-    draw, titles, sharey = module.FIGURES[key]
+    module, on_grid = MODULES[key]
+    if on_grid != (size.grid is not None):
+        said = "is missing" if on_grid else "is not permitted: there is nothing to draw on it"
+        raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")
     figure = Figure(figsize=(size.width, size.height), dpi=size.dpi, layout="constrained")
-    panels = figure.subplots(1, 2, sharey=sharey)
-    for axes, title in zip(panels, titles, strict=True):
-        axes.set_title(title)
-    figure.suptitle(draw(key, *panels, size.grid))
-    files.write_figure(f"plots/figure_{key}.png", figure)
+    import_module(f"stages.figures.{module}").draw(figure, key, name, size.grid)
+    files.write_figure(f"plots/figure_{'_'.join(filter(None, (key, name)))}.png", figure)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -11,8 +11,8 @@ from pydantic import Field
 from stages.common import files, parameters
 from stages.sgd import by_torch
 from stages.sgd.losses import DERIVATIVES
-from stages.sgd.models import two_layer_output
-from stages.sgd.recipe import Section, Seed
+from stages.sgd.models import two_layer
+from stages.sgd.schema import Section, Seed
 
 STEP = 1e-30  # of the complex step, which has no cancellation to fear
 
@@ -57,28 +57,27 @@ def network_errors(rng: np.random.Generator, section: Gradients) -> dict[str, di
     """
     errors = {part: {"autograd": 0.0, "complex_step": 0.0} for part in "abu"}
     for width in section.widths:
-        theta = rng.standard_normal((section.trials, 3 * width))
+        theta = rng.standard_normal((section.trials, 3 * width)).T
         x = rng.standard_normal(section.trials)
-        _, by_hand = two_layer_output(theta, x)
+        _, by_hand = two_layer(theta, x)
 
         def network(theta: torch.Tensor, x: np.ndarray = x) -> torch.Tensor:
-            return by_torch.two_layer_output(theta, torch.from_numpy(x)[:, None])
+            return by_torch.two_layer_output(theta, torch.from_numpy(x))[0]
 
         references = {
             "autograd": autograd(network, theta),
             "complex_step": np.stack(
                 [
-                    two_layer_output(theta + 1j * STEP * unit, x)[0].imag / STEP
+                    two_layer(theta + 1j * STEP * unit[:, None], x)[0].imag / STEP
                     for unit in np.eye(3 * width)
-                ],
-                axis=1,
+                ]
             ),
         }
         for method, reference in references.items():
             for n, part in enumerate("abu"):
                 block = slice(n * width, (n + 1) * width)
-                error = np.abs(by_hand - reference)[:, block].max(axis=1)
-                error /= np.abs(reference[:, block]).max(axis=1)
+                error = np.abs(by_hand - reference)[block].max(axis=0)
+                error /= np.abs(reference[block]).max(axis=0)
                 errors[part][method] = max(errors[part][method], error.max())
     return {part: {m: round_up(e) for m, e in found.items()} for part, found in errors.items()}
 
@@ -100,7 +99,7 @@ def loss_errors(rng: np.random.Generator, section: Gradients, loss: str) -> dict
     if loss == "hinge":
         away = np.abs(y * z - 1) > 1e-3
         z, y = z[away], y[away]
-    by_hand = DERIVATIVES[loss](z, y)
+    by_hand = DERIVATIVES[loss, "exact"](z, y, z)
     references = {
         "autograd": autograd(lambda t: by_torch.LOSSES[loss](t, torch.from_numpy(y)), z),
         "complex_step": COMPLEX_LOSSES[loss](z + 1j * STEP, y).imag / STEP,

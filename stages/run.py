@@ -1,164 +1,203 @@
-"""Run one program: python -m stages.run problems.svm numpy, or published.appendix_b."""
+"""Run one program: python -m stages.run problems.svm numpy, or programs.appendix_b.
 
-import sys
-from collections.abc import Iterable, Iterator
+`python -m stages.run programs.s02_svm --trace` writes no file: it prints as JSON, to the last
+digit, where the program starts, which examples it draws, what it logs and where it ends.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
 from importlib import import_module
-from types import ModuleType
-from typing import Annotated
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
+from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd import draws
-from stages.sgd.datasets import DATASETS, Draw
-from stages.sgd.models import Epoch, honest
-from stages.sgd.recipe import Problem, Program, Recipe, Section, Seed, StatedObjective
-from stages.sgd.record import DivergenceError, Run, record
+from stages.sgd.datasets import DATASETS, draw
+from stages.sgd.draws import draw_run, rates
+from stages.sgd.logs import Setting, setting, trace
+from stages.sgd.models import Epoch, stated_parameters
+from stages.sgd.recipe import Problem, Program, Recipe
+from stages.sgd.record import DivergedError, record
+from stages.sgd.schema import Examples, Objective, Replicas, Section, Seed
+from stages.sgd.scores import verdicts
 
 
 class Protocol(Section):
     """What every protocol run shares."""
 
     seed: Seed
-    replicas: Annotated[int, Field(ge=1, le=100_000)]
+    replicas: Replicas
 
 
-def main(key: str, implementation: str | None = None) -> None:
-    """Run a problem under the common protocol, or a published program as printed.
+class Fresh(Section):
+    """Examples of a classifier's dataset that no run has seen."""
+
+    seed: Seed
+    examples: Examples
+
+
+class Job(NamedTuple):
+    """What is to be run.
+
+    Attributes
+    ----------
+    key : str
+        Where params.yaml has it.
+    problem : str
+        Which problem judges it.
+    objective : Objective
+        That problem's.
+    recipe : Recipe
+        What to compute.
+    implementation : {'numpy', 'torch'}
+        By which trainer.
+    seed : int
+        Of generators of its own.
+    """
+
+    key: str
+    problem: str
+    objective: Objective
+    recipe: Recipe
+    implementation: str
+    seed: int
+
+
+def main(key: str, implementation: str | None, traced: bool) -> None:
+    """Run a problem under the common protocol, or a program as written.
 
     Parameters
     ----------
     key : str
-        `problems.<name>` or `published.<name>`: a section of params.yaml.
+        `problems.<name>` or `programs.<name>`: a section of params.yaml.
     implementation : {'numpy', 'torch'}, optional
         Of a problem: both start from the same initial parameters and see the same order of
-        examples. A published program has its own.
-    """
-    section, _, name = key.partition(".")
-    if section == "problems":
-        run_problem(name, implementation)
-    else:
-        run_published(name)
-
-
-def run_problem(name: str, implementation: str) -> None:
-    """Write the history, the final parameters, the recipe and the metrics of a protocol run.
-
-    The recipe names the implementation. Without a file that differs, DVC would find one
-    implementation's outputs in its cache, of the other's making, and never run it.
-
-    Parameters
-    ----------
-    name : str
-        Key under `problems` of params.yaml.
-    implementation : {'numpy', 'torch'}
-        Which trainer.
-    """
-    problem = parameters.load(f"problems.{name}", Problem)
-    protocol = parameters.load("protocol", Protocol)
-    classes = problem.objective.loss != "squared"
-    X, y = files.read_examples(f"data/{problem.dataset}.csv", classes)
-    recipe = problem.recipe(examples=len(y), replicas=protocol.replicas)
-    rngs = draws.generators(protocol.seed, name, protocol.replicas)
-    theta = draws.initial_parameters(recipe, rngs, X)
-    indices = draws.protocol_indices(rngs, recipe.epochs, len(y), recipe.steps)
-    epochs = _trainer(implementation).train(recipe, X, y, theta, indices)
-    label = f"{name} {implementation}"
-    run = _follow(epochs, recipe, problem.objective, X, y, name, label)
-    folder = f"data/runs/{name}/{implementation}"
-    files.write_table(f"{folder}/history.csv", run.history)
-    files.write_arrays(f"{folder}/theta.npz", **run.arrays)
-    described = {"implementation": implementation, **recipe.model_dump()}
-    files.write_json(f"{folder}/recipe.json", described)
-    files.write_json(f"metrics/{name}/{implementation}.json", run.metrics)
-
-
-def run_published(name: str) -> None:
-    """Write the history, the losses, the final parameters and the metrics of a program.
-
-    Parameters
-    ----------
-    name : str
-        Key under `published` of params.yaml.
+        examples. A program has its own.
+    traced : bool
+        Print what replica 0 does instead of writing files.
 
     Raises
     ------
     InputError
-        If the dataset is not the one that the program's own stream draws, or the network
-        that stream draws before it has another number of hidden units.
+        If the recipe can not be run, or diverges.
     """
-    program = parameters.load(f"published.{name}", Program)
-    stated = parameters.load(f"problems.{program.problem}.objective", StatedObjective)
-    schema, draw_dataset = DATASETS[program.dataset]
-    draw = draw_dataset(parameters.load(f"datasets.{program.dataset}", schema))
-    path = f"data/{program.dataset}.csv"
-    X, y = files.read_examples(path, classes=stated.loss != "squared")
-    if not np.array_equal(np.column_stack([X, y]), np.column_stack(list(draw.columns.values()))):
-        raise files.InputError(f"{path}: is not what datasets.{program.dataset} draws")
-    if program.initial == "numpy_network" and len(draw.theta) != 3 * program.objective.hidden:
-        raise files.InputError(
-            f"params.yaml: published.{name}.objective.hidden = {program.objective.hidden}: "
-            f"must be {len(draw.theta) // 3}, as datasets.{program.dataset}.hidden is"
-        )
-    losses = np.empty((program.replicas, program.epochs))
-    epochs = _keep(program_epochs(program, draw, X, y), losses)
-    run = _follow(epochs, program, stated, X, y, program.problem, name)
-    files.write_table(f"data/published/{name}/history.csv", run.history)
-    arrays = run.arrays | {"honest": honest(program, run.arrays["theta"]), "losses": losses}
-    files.write_arrays(f"data/published/{name}/run.npz", **arrays)
-    files.write_json(f"metrics/{program.problem}/{name}.json", run.metrics)
-
-
-def program_epochs(program: Program, draw: Draw, X: np.ndarray, y: np.ndarray) -> Iterator[Epoch]:
-    """Run a published program; replica r is the program seeded with r.
-
-    Parameters
-    ----------
-    program : Program
-        What to run, and with which implementation.
-    draw : Draw
-        Its dataset's draw, fresh: the program may move its stream on.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-
-    Yields
-    ------
-    Epoch
-        `program.epochs` of them.
-    """
-    sgd = _trainer(program.implementation)
-    theta = draws.published_start(program, draw, X, y)
-    yield from sgd.train(program, X, y, theta, draws.published_indices(program, draw, len(y)))
-
-
-def _trainer(implementation: str) -> ModuleType:
-    return import_module(f"stages.sgd.by_{implementation}")
-
-
-def _follow(
-    epochs: Iterable[Epoch],
-    recipe: Recipe,
-    stated: StatedObjective,
-    X: np.ndarray,
-    y: np.ndarray,
-    problem: str,
-    label: str,
-) -> Run:
-    optimum = files.read_json(f"metrics/{problem}/exact.json")["objective"]
+    job = protocol_job(key, implementation) if implementation else program_job(key)
     try:
-        return record(epochs, recipe, stated, X, y, optimum, label)
-    except DivergenceError as error:
-        raise files.InputError(f"params.yaml: {error}") from None
+        if traced:
+            job = job._replace(recipe=job.recipe.model_copy(update={"replicas": 1}))
+            where, theta, epochs = start(job)
+            print(json.dumps(trace(epochs, job.recipe, where, theta)))
+        else:
+            write(job)
+    except DivergedError as error:
+        rate = f"{key}.learning_rate = {job.recipe.learning_rate}"
+        raise files.InputError(f"{parameters.PATH}: {rate}: {error}") from None
+    except ValueError as error:
+        raise files.InputError(f"{parameters.PATH}: {key}: {error}") from None
 
 
-def _keep(epochs: Iterator[Epoch], losses: np.ndarray) -> Iterator[Epoch]:
-    for column, epoch in zip(losses.T, epochs, strict=False):
-        column[:] = epoch.sampled_loss
-        yield epoch
+def protocol_job(key: str, implementation: str) -> Job:
+    """Return what a problem's run under the protocol is."""
+    problem = parameters.load(key, Problem)
+    protocol = parameters.load("protocol", Protocol)
+    recipe, name = problem.recipe(protocol.replicas), key.removeprefix("problems.")
+    return Job(key, name, problem.objective, recipe, implementation, protocol.seed)
+
+
+def program_job(key: str) -> Job:
+    """Return what a program's run is."""
+    program = parameters.load(key, Program)
+    objective = parameters.load(f"problems.{program.problem}.objective", Objective)
+    try:
+        recipe = program.recipe(objective)
+    except ValueError as error:
+        raise files.InputError(f"{parameters.PATH}: {key}: {error}") from None
+    seed = program.order.seed or 0
+    return Job(key, program.problem, objective, recipe, program.implementation, seed)
+
+
+def start(job: Job) -> tuple[Setting, np.ndarray, Iterator[Epoch]]:
+    """Return a run's examples, its initial parameters and its epochs, replica 0 followed.
+
+    Raises
+    ------
+    InputError
+        If the dataset's file is not what its section of params.yaml draws.
+    ValueError
+        If the recipe and the data do not go together.
+    """
+    recipe, name = job.recipe, job.recipe.dataset
+    section = parameters.load(f"datasets.{name}", DATASETS[name][0])
+    stated, path = draw(section), f"data/{name}.csv"
+    X, y = files.read_examples(path, classes=not recipe.network)
+    if not (np.array_equal(X, stated.X) and np.array_equal(y, stated.y)):
+        raise files.InputError(f"{path}: is not what datasets.{name} draws")
+    data = draw(section, recipe.data)
+    where = setting(recipe, data)
+    key = job.key.partition(".")[2]
+    theta, order = draw_run(recipe, data, where.trained, job.seed, key)
+    train = import_module(f"stages.sgd.by_{job.implementation}").train
+    eta = rates(recipe, len(where.trained[1]))
+    epochs = train(recipe, where.trained, theta, order, eta, followed=1)
+    count = len(recipe.lengths(len(where.trained[1])))
+    return where, theta, tqdm(epochs, f"{key} {job.implementation}", count, disable=None)
+
+
+def write(job: Job) -> None:
+    """Write the history, the replicas, the final parameters and the metrics of a run.
+
+    A protocol run writes its recipe too, which names the implementation. Without a file that
+    differs, DVC would find one implementation's outputs in its cache, of the other's making, and
+    never run it.
+    """
+    recipe, objective = job.recipe, job.objective
+    fresh = parameters.load("fresh", Fresh)
+    where, _, epochs = start(job)
+    examples = files.read_examples(f"data/{recipe.dataset}.csv", classes=not recipe.network)
+    optimum = files.read_json(f"metrics/{job.problem}/exact.json")["objective"]
+    protocol = job.key.startswith("problems.")
+    run = record(epochs, recipe, objective, examples, optimum, None if protocol else where)
+    if not recipe.network:
+        section = parameters.load(f"datasets.{recipe.dataset}", DATASETS[recipe.dataset][0])
+        unseen = draw(section.model_copy(update=dict(fresh)))
+        theta = stated_parameters(recipe, run.arrays["theta"].T)
+        judged = verdicts(objective, theta, unseen.X, unseen.y)
+        run.replicas["fresh_accuracy"] = judged["accuracy"]
+    name = job.key.partition(".")[2]
+    if protocol:
+        folder = f"data/runs/{name}/{job.implementation}"
+        arrays = {key: array for key, array in run.arrays.items() if key != "losses"}
+        files.write_arrays(f"{folder}/theta.npz", **arrays)
+        described = {"implementation": job.implementation, **recipe.model_dump()}
+        files.write_json(f"{folder}/recipe.json", described)
+        files.write_json(f"metrics/{name}/{job.implementation}.json", run.metrics)
+    else:
+        folder = f"data/programs/{name}"
+        files.write_arrays(f"{folder}/run.npz", **run.arrays)
+        files.write_json(f"metrics/{job.problem}/{name}.json", run.metrics)
+    files.write_table(f"{folder}/history.csv", run.history)
+    files.write_table(f"{folder}/replicas.csv", run.replicas)
+
+
+def arguments() -> argparse.Namespace:
+    """Return the command line's words."""
+    parser = argparse.ArgumentParser(prog="python -m stages.run", description=__doc__)
+    parser.add_argument("key", help="problems.<name> or programs.<name>, as in params.yaml")
+    parser.add_argument(
+        "implementation", nargs="?", choices=("numpy", "torch"), help="of a problem"
+    )
+    parser.add_argument("--trace", action="store_true", help="print replica 0, write no file")
+    words = parser.parse_args()
+    section = words.key.partition(".")[0]
+    if section not in ("problems", "programs") or (section == "problems") != bool(
+        words.implementation
+    ):
+        parser.error("a problem takes numpy or torch after it; a program has its own")
+    return words
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    words = arguments()
+    main(words.key, words.implementation, words.trace)

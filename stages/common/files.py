@@ -14,6 +14,7 @@ import pandas as pd
 import yaml
 
 SIGNIFICANT_DIGITS = 6
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class InputError(SystemExit):
@@ -48,31 +49,15 @@ def read_yaml(path: str) -> object:
         If the file is missing or is not YAML.
     """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return yaml.load(Path(path).read_text(encoding="utf-8"), LOADER)  # noqa: S506  (it is safe)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates, nesting
         raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
 
 
-def read_table(path: str) -> pd.DataFrame:
-    """Read a CSV of finite numbers, each exactly as written.
-
-    Parameters
-    ----------
-    path : str
-        File to read; its first line names the columns.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns as numbers.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not such a table or holds a value that is not finite.
-    """
+def read_frame(path: str) -> pd.DataFrame:
+    """Read a CSV of words and numbers; raises InputError where it is missing or is none."""
     try:
         table = pd.read_csv(path, encoding="utf-8")
     except OSError as error:
@@ -81,6 +66,18 @@ def read_table(path: str) -> pd.DataFrame:
         raise InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
     if table.empty:
         raise InputError(f"{path}: holds no rows")
+    return table
+
+
+def read_table(path: str) -> pd.DataFrame:
+    """Read a CSV of finite numbers, each exactly as written.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not such a table or holds a value that is not finite.
+    """
+    table = read_frame(path)
     for column in table:
         values = table[column]
         if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values).all():
@@ -205,8 +202,13 @@ def write_json(path: str, values: Mapping[str, object]) -> None:
         Numbers, strings, lists and mappings of them.
     """
     text = json.dumps(_rounded(values), indent=2, allow_nan=False, ensure_ascii=False)
+    write_text(path, f"{text}\n")
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a text file."""
     with _whole(path) as file:
-        file.write(f"{text}\n".encode())
+        file.write(text.encode())
 
 
 def write_arrays(path: str, **arrays: np.ndarray) -> None:

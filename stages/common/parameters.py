@@ -44,7 +44,7 @@ def load(key: str, schema: type[Schema]) -> Schema:
         return TypeAdapter(schema).validate_python(node)
     except ValidationError as error:
         first = error.errors()[0]
-        path = ".".join([key, *map(str, first["loc"])])
+        path = ".".join([key, *(str(part) for part in first["loc"] if part != "[key]")])
         if first["type"] == "missing":
             raise InputError(f"{PATH}: {path} is missing") from None
         allowed = first["msg"].removeprefix("Value error, ")

@@ -1,22 +1,26 @@
-"""What separates a published program from its reference, deviation by deviation."""
+"""What separates a program from its reference, difference by difference."""
 
-from matplotlib.axes import Axes
+from textwrap import fill
+
+from matplotlib.figure import Figure
 
 from stages.common import files
-from stages.figures.style import BLUE, GREY, RED
-from stages.sgd.recipe import Grid
+from stages.figures.style import BLUE, GREY, RED, two_panels
+from stages.sgd.schema import Grid
+
+TITLES = ("sampled loss of the last epoch", "stated objective")
 
 
-def draw_ablation(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
-    """Draw a waterfall from a published program to its reference, by Shapley values."""
-    problem = key.removeprefix("ablation_")
-    ablation = files.read_json(f"metrics/ablation/{problem}.json")
-    factors = ablation["factors"]
-    names = [ablation["published"], *factors, ablation["reference"]]
-    for axes, quantity in ((left, "sampled_loss"), (right, "objective")):
+def draw(figure: Figure, key: str, name: str, grid: Grid | None) -> None:
+    """Draw a waterfall from a program to its reference, by Shapley values."""
+    panels = two_panels(figure, TITLES, sharey=True)
+    ablation = files.read_json(f"metrics/ablation/{name}.json")
+    factors, words = ablation["factors"], ablation["words"]
+    names = [ablation["program"], *(words[f] for f in factors), ablation["reference"]]
+    for axes, quantity in zip(panels, ("sampled_loss", "objective"), strict=True):
         found = ablation[quantity]
         shares = [found["shapley"][factor] for factor in factors]
-        level = found["published"]
+        level = found["program"]
         axes.bar(0, level, color=RED)
         for position, share in enumerate(shares, start=1):
             axes.bar(position, -share["mean"], bottom=level, color=GREY)
@@ -26,12 +30,7 @@ def draw_ablation(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
             axes.errorbar(position, level, spread, color="black", capsize=3)
         axes.bar(len(factors) + 1, found["reference"], color=BLUE)
         axes.axhline(0, color="black", linewidth=0.5)
-        axes.set_xticks(range(len(names)), [name.replace("_", "\n") for name in names])
-    left.set(ylabel="mean over replicas", ylim=(0, 1.05 * left.get_ylim()[1]))
-    return "Undoing each deviation: mean Shapley value, and 5–95 % of replicas"
-
-
-ABLATION = ("sampled loss of the last epoch", "stated objective")
-
-# Function, titles of the panels, and whether they share the vertical axis.
-FIGURES = dict.fromkeys(("ablation_logistic", "ablation_svm"), (draw_ablation, ABLATION, True))
+        labels = [fill(label.replace("_", " "), 12) for label in names]
+        axes.set_xticks(range(len(names)), labels, fontsize="small")
+    panels[0].set(ylabel="mean over replicas", ylim=(0, 1.05 * panels[0].get_ylim()[1]))
+    figure.suptitle("Undoing each deviation: mean Shapley value, and 5–95 % of replicas")

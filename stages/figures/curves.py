@@ -2,10 +2,11 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stages.common import files
-from stages.figures.style import BLUE, GREEN, PUBLISHED, PURPLE, RED
-from stages.sgd.recipe import Grid
+from stages.figures.style import BLUE, GREEN, PUBLISHED, PURPLE, RED, two_panels
+from stages.sgd.schema import Grid
 
 # Loss curves: title, whether epochs are on a log axis, then for either panel its curves:
 # (history under data/, label, colour, style). Dashed is for a curve that lies on another: its
@@ -15,8 +16,8 @@ CURVES = {
         "Logistic regression",
         (False, False),
         [
-            ("published/appendix_a", "appendix A, PyTorch", BLUE, "-"),
-            ("published/appendix_b", "appendix B, NumPy", RED, "-"),
+            ("programs/appendix_a", "appendix A, PyTorch", BLUE, "-"),
+            ("programs/appendix_b", "appendix B, NumPy", RED, "-"),
         ],
         [
             ("runs/logistic/torch", "PyTorch", BLUE, "-"),
@@ -27,8 +28,8 @@ CURVES = {
         "Linear SVM",
         (True, True),
         [
-            ("published/appendix_c", "appendix C, PyTorch", BLUE, "-"),
-            ("published/appendix_d", "appendix D, NumPy", RED, "-"),
+            ("programs/appendix_c", "appendix C, PyTorch", BLUE, "-"),
+            ("programs/appendix_d", "appendix D, NumPy", RED, "-"),
         ],
         [
             ("runs/svm/torch", "PyTorch", BLUE, "-"),
@@ -39,8 +40,8 @@ CURVES = {
         "Logistic regression and linear SVM",
         (True, True),
         [
-            ("published/appendix_a", "appendix A, logistic", PURPLE, "-"),
-            ("published/appendix_c", "appendix C, SVM", GREEN, "-"),
+            ("programs/appendix_a", "appendix A, logistic", PURPLE, "-"),
+            ("programs/appendix_c", "appendix C, SVM", GREEN, "-"),
         ],
         [
             ("runs/logistic/torch", "logistic", PURPLE, "-"),
@@ -50,7 +51,7 @@ CURVES = {
     "4b": (
         "Two-layer network",
         (False, False),
-        [("published/problem_7", "problem 7, NumPy", RED, "-")],
+        [("programs/problem_7", "problem 7, NumPy", RED, "-")],
         [
             ("runs/two_layer/torch", "PyTorch", BLUE, "-"),
             ("runs/two_layer/numpy", "NumPy", RED, "--"),
@@ -59,9 +60,10 @@ CURVES = {
 }
 
 
-def draw_losses(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
-    """Draw figure 1, 2a, 2b or 4b: sampled loss against epochs, and return its title."""
+def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
+    """Draw figure 1, 2a, 2b or 4b."""
     title, log_epochs, *panels = CURVES[key]
+    left, right = two_panels(figure, PUBLISHED, sharey=True)
     for axes, log, curves in zip((left, right), log_epochs, panels, strict=True):
         optima = {}
         for path, label, color, style in curves:
@@ -76,7 +78,8 @@ def draw_losses(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
         axes.set(xlabel="epoch", yscale="log", xscale="log" if log else "linear")
         axes.legend(loc="lower left" if log else "best")
     left.set_ylabel("sampled loss, mean over the epoch")
-    return f"{title}: thin replica 0, thick the median, band 5–95 % of replicas, dotted the optimum"
+    explained = "thin replica 0, thick the median, band 5–95 % of replicas, dotted the optimum"
+    figure.suptitle(f"{title}: {explained}")
 
 
 def _draw_curve(axes: Axes, history: pd.DataFrame, label: str, color: str, style: str) -> None:
@@ -86,7 +89,3 @@ def _draw_curve(axes: Axes, history: pd.DataFrame, label: str, color: str, style
         axes.plot(epoch, history[f"{column}_first"], color=color, linewidth=0.4, alpha=0.6)
         band = history[f"{column}_lower"], history[f"{column}_upper"]
         axes.fill_between(epoch, *band, color=color, alpha=0.25, linewidth=0)
-
-
-# Function, titles of the panels, and whether they share the vertical axis.
-FIGURES = dict.fromkeys(CURVES, (draw_losses, PUBLISHED, True))

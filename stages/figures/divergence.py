@@ -2,24 +2,26 @@
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from stages.figures.style import BLUE, GREEN, GREY, RED
+from stages.figures.style import BLUE, GREEN, GREY, RED, two_panels
 from stages.sgd.divergences import kl_divergence
-from stages.sgd.recipe import Grid
+from stages.sgd.schema import Grid
 
 SECTIONS = (0.1, 0.5, 0.9)
+TITLES = ("over the unit square", "along a row")
 
 
-def draw_divergence(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
+def draw(figure: Figure, key: str, name: str | None, grid: Grid) -> None:
     """Draw D_KL between Bernoulli(p) and Bernoulli(q), and a section with Pinsker's bound."""
+    left, right = two_panels(figure, TITLES, sharey=False)
     line = np.linspace(grid.lower, grid.upper, grid.points)
     p, q = np.meshgrid(line, line, indexing="ij")
     divergence = kl_divergence(np.stack([p, 1 - p], axis=-1), np.stack([q, 1 - q], axis=-1))
     levels = [0, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
     shades = colormaps["viridis"](np.linspace(0, 1, len(levels)))
     filled = left.contourf(p, q, divergence, levels, colors=shades, extend="max")
-    left.figure.colorbar(filled, ax=left, label="D_KL in nats")
+    figure.colorbar(filled, ax=left, label="D_KL in nats")
     left.plot([0, 1], [0, 1], color="white", linestyle="--", label="D_KL = 0")
     left.set(xlabel="p", ylabel="q", aspect="equal")
     left.legend(loc="upper left", facecolor=GREY, labelcolor="white")
@@ -32,8 +34,4 @@ def draw_divergence(key: str, left: Axes, right: Axes, grid: Grid | None) -> str
     right.plot([], [], color="black", linestyle=":", label="Pinsker's bound ½‖p − q‖₁²")
     right.set(xlabel="q", ylabel="D_KL in nats", ylim=(0, 3))
     right.legend()
-    return "D_KL(Bernoulli(p) ‖ Bernoulli(q))"
-
-
-# Function, titles of the panels, and whether they share the vertical axis.
-FIGURES = {"divergence": (draw_divergence, ("over the unit square", "along a row"), False)}
+    figure.suptitle("D_KL(Bernoulli(p) ‖ Bernoulli(q))")

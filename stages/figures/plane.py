@@ -2,15 +2,25 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from stages.common import files
-from stages.figures.style import BLUE, GREEN, GREY, PUBLISHED, PURPLE, RED
+from stages.figures.style import BLUE, GREEN, GREY, PUBLISHED, PURPLE, RED, two_panels
 from stages.sgd.models import features, output
-from stages.sgd.recipe import Grid
+from stages.sgd.schema import Grid
 
 
-def draw_data(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
+def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
+    """Draw figure 3a or 3b."""
+    if key == "3a":
+        draw_data(figure)
+    else:
+        draw_boundaries(figure, grid)
+
+
+def draw_data(figure: Figure) -> None:
     """Draw figure 3a: the plane, and the distances from the hyperplanes found in φ-space."""
+    left, right = two_panels(figure, PUBLISHED, sharey=False)
     X, y = files.read_examples("data/disc.csv", classes=True)
     _draw_classes(left, *X.T, y)
     left.set(xlabel="u", ylabel="v", aspect="equal")
@@ -18,20 +28,21 @@ def draw_data(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
     solvers = ("quadratic_logistic", "quadratic_svm")
     for row, problem in enumerate(solvers):
         theta = files.read_arrays(f"data/runs/{problem}/numpy/theta.npz")["theta"]
-        distance = output("quadratic", theta[:1], X)[0] / np.linalg.norm(theta[0])
+        distance = output("quadratic", theta[:1].T, X)[:, 0] / np.linalg.norm(theta[0])
         right.axhline(row, color=GREY, linewidth=0.5, zorder=0)
         _draw_classes(right, distance, np.full(len(y), row), y)
     right.axvline(0, color=GREEN)
     right.set(xlabel="signed distance z / ‖w‖ in φ-space", ylim=(-0.6, 1.6))
     right.set_yticks(range(len(solvers)), ["logistic", "SVM"])
-    return "Problem 3: the data, and their distances from replica 0's hyperplane"
+    figure.suptitle("Problem 3: the data, and their distances from replica 0's hyperplane")
 
 
-def draw_boundaries(key: str, left: Axes, right: Axes, grid: Grid | None) -> str:
+def draw_boundaries(figure: Figure, grid: Grid) -> None:
     """Draw figure 3b: the zero level set of each boundary, with its misclassified points."""
+    left, right = two_panels(figure, PUBLISHED, sharey=True)
     X, y = files.read_examples("data/disc.csv", classes=True)
     boundaries = (
-        (left, "published/appendix_e/run.npz", "appendix E, SVM", GREEN, "-"),
+        (left, "programs/appendix_e/run.npz", "appendix E, SVM", GREEN, "-"),
         (right, "runs/quadratic_svm/numpy/theta.npz", "SVM", GREEN, "-"),
         (right, "runs/quadratic_logistic/numpy/theta.npz", "logistic", PURPLE, "--"),
     )
@@ -40,7 +51,7 @@ def draw_boundaries(key: str, left: Axes, right: Axes, grid: Grid | None) -> str
     phi = features("quadratic", np.column_stack([u.ravel(), v.ravel()]))
     for axes, path, label, color, style in boundaries:
         weights = files.read_arrays(f"data/{path}")["theta"][:, : phi.shape[1]]
-        wrong = (y * output("quadratic", weights, X) <= 0).sum(axis=1)
+        wrong = (y[:, None] * output("quadratic", weights.T, X) <= 0).sum(axis=0)
         label = f"{label}: {wrong[0]} of {len(y)} misclassified"
         axes.contour(u, v, (phi @ weights[0]).reshape(u.shape), [0], colors=color, linestyles=style)
         positive = sum((phi @ w > 0) for w in weights).reshape(u.shape) / len(weights)
@@ -51,7 +62,7 @@ def draw_boundaries(key: str, left: Axes, right: Axes, grid: Grid | None) -> str
         axes.set(xlabel="u", aspect="equal")
         axes.legend(loc="lower left")
     left.set_ylabel("v")
-    return "Problem 3: boundary of replica 0; band where 5–95 % of replicas say y = 1"
+    figure.suptitle("Problem 3: boundary of replica 0; band where 5–95 % of replicas say y = 1")
 
 
 def _draw_classes(axes: Axes, horizontal: np.ndarray, vertical: np.ndarray, y: np.ndarray) -> None:
@@ -59,7 +70,3 @@ def _draw_classes(axes: Axes, horizontal: np.ndarray, vertical: np.ndarray, y: n
         chosen = y == label
         points = (horizontal[chosen], vertical[chosen])
         axes.scatter(*points, color=color, marker=marker, label=f"y = {label}".replace("-", "−"))
-
-
-# Function, titles of the panels, and whether they share the vertical axis.
-FIGURES = {"3a": (draw_data, PUBLISHED, False), "3b": (draw_boundaries, PUBLISHED, True)}

@@ -1,6 +1,12 @@
-"""Stochastic gradient descent by hand: the loop, in NumPy.
+"""Stochastic gradient descent by hand: θ ← θ − η [w Σ g(z, y) ∇θz + c λ m ⊙ θ], in NumPy.
 
-Every replica takes its own step at the same time: row r of each array is replica r.
+Every replica takes its own step at the same time. The replica axis is the last, so that a row of
+memory holds the same entry of every replica's θ; what an update needs is written into arrays that
+exist. Shapes: θ (d, R), a step's examples (B, R), their inputs x (d, B, R), outputs z (B, R).
+
+g is the loss's derivative, w its weight (1/B for a mean), c λ m ⊙ θ the gradient of λ‖w‖²: c is 2,
+and m is 1 where λ covers an entry of θ. Columns of a batch may follow different recipes: w, c, λ,
+m, η and g have a column for each.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,95 +14,270 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.losses import DERIVATIVES, LOSSES
-from stages.sgd.models import Epoch, covered, recipe_inputs, two_layer_output
+from stages.sgd.models import Epoch, Examples, covered, recipe_inputs, two_layer
 from stages.sgd.recipe import Recipe
 
 
-def train(
-    recipe: Recipe, X: np.ndarray, y: np.ndarray, theta: np.ndarray, indices: Iterable[np.ndarray]
-) -> Iterator[Epoch]:
-    """Train every replica at once: θ ← θ − η (∇ℓ(θ; xᵢ, yᵢ) + 2λw) at each step.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to compute; η is its `learning_rate`.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-    theta : numpy.ndarray, shape (replicas, d)
-        Initial parameters.
-    indices : iterable of numpy.ndarray, shape (steps, replicas)
-        Each epoch's examples.
-
-    Yields
-    ------
-    Epoch
-        One for each element of `indices`.
-    """
-    yield from train_batch([recipe], X, y, theta, indices)
+def shared(recipe: Recipe) -> tuple[object, ...]:
+    """Return what the recipes of a batch must have in common."""
+    return (
+        recipe.objective.model,
+        recipe.objective.loss,
+        recipe.objective.hidden,
+        recipe.log.loss or recipe.objective.loss,
+        recipe.batch.size,
+        recipe.batch.size > 1 and recipe.batch.reduction == "margin",
+        recipe.update,
+        recipe.accumulate,
+        recipe.precision,
+    )
 
 
-def train_batch(
-    recipes: Sequence[Recipe],
-    X: np.ndarray,
-    y: np.ndarray,
-    theta: np.ndarray,
-    indices: Iterable[np.ndarray],
-) -> Iterator[Epoch]:
-    """Train the replicas of several recipes at once, as many of each.
+class Batch:
+    """What each column computes: `replicas` columns for each recipe.
 
     Parameters
     ----------
     recipes : sequence of Recipe
-        They may differ in `gradient`, `label_leak` and `regularized`, and in what `theta`
-        and `indices` decide; a network stands alone.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-    theta : numpy.ndarray, shape (rows, d)
-        Initial parameters, the replicas of the first recipe first.
-    indices : iterable of numpy.ndarray, shape (steps, rows)
+        They agree in what `shared` returns.
+    examples : sequence of (X, y)
+        What each trains on, its labels as it codes them.
+    replicas : int
+        Columns of each.
+    """
+
+    def __init__(
+        self, recipes: Sequence[Recipe], examples: Sequence[Examples], replicas: int
+    ) -> None:
+        one = recipes[0]
+        self.dtype = np.dtype(one.precision)
+        self.network, self.update, self.accumulate = one.network, one.update, one.accumulate
+        self.margin = one.batch.size > 1 and one.batch.reduction == "margin"
+        self.logged_loss = LOSSES[one.log.loss or one.objective.loss]
+        tables, firsts = _stack(recipes, examples)
+        widest = max(table["output"].shape[1] for table in tables)
+        self.output, self.gradient, self.log = (
+            np.concatenate([_wide(table[name], widest) for table in tables]).T.astype(self.dtype)
+            for name in ("output", "gradient", "log")
+        )
+        self.size = 3 * one.objective.hidden if self.network else widest
+        self.target = np.concatenate([table["y"] for table in tables]).astype(self.dtype)
+        self.first = np.repeat(firsts, replicas) if len(tables) > 1 else None
+        if np.array_equal(self.output, self.gradient):
+            self.gradient = self.output
+        self.log = None if np.array_equal(self.output, self.log) else self.log[-1] - self.output[-1]
+        rules = [(one.objective.loss, recipe.derivative) for recipe in recipes]
+        self.rules = [
+            (DERIVATIVES[rule], np.flatnonzero(np.repeat([r == rule for r in rules], replicas)))
+            for rule in dict.fromkeys(rules)
+        ]
+
+        def column(values: Iterable[object]) -> np.ndarray:
+            """Return a column a replica, or a single one where all recipes agree."""
+            rows = np.array(list(values), self.dtype).reshape(len(recipes), -1).T
+            alike = (rows == rows[:, :1]).all()
+            return rows[:, :1].copy() if alike else np.repeat(rows, replicas, axis=1)
+
+        self.reduction = column(
+            1 / r.batch.size if r.batch.reduction == "mean" else 1 for r in recipes
+        )
+        self.weight = self.reduction * column(r.gradient_factor for r in recipes)
+        self.mask = column(
+            np.zeros(widest) if self.network else _wide(covered(r, e[0])[None], widest)[0]
+            for r, e in zip(recipes, examples, strict=True)
+        )
+        self.shrink = column(r.penalty.factor * r.penalised for r in recipes)[0]  # c λ
+        self.times_rate = column(r.penalty.times_rate for r in recipes)
+        self.logged = column(r.penalty.logged * r.penalised for r in recipes)[0]
+        self.rows = int(self.mask.any(axis=1).nonzero()[0].max(initial=-1)) + 1
+        self.odd = not self.mask[: self.rows].all()  # mostly λ covers these leading rows whole
+
+    def state(self, theta: np.ndarray) -> np.ndarray:
+        """Return a copy of θ₀ to advance, with room for the gradient so far if it accumulates."""
+        theta = np.pad(theta, ((0, self.size - len(theta)), (0, 0))).astype(self.dtype)
+        return np.stack([theta, np.zeros_like(theta)]) if self.accumulate else theta
+
+    def advance(
+        self, theta: np.ndarray, examples: np.ndarray, rates: np.ndarray, followed: int = 0
+    ) -> Epoch:
+        """Take T steps, writing the new parameters into `theta`.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray, shape (d, R), or (2, d, R) if the gradient accumulates
+            Parameters, and the gradient so far.
+        examples : numpy.ndarray of int, shape (T, B, R)
+            Which each step sees.
+        rates : numpy.ndarray, shape (T, 1) or (T, R)
+            η.
+        followed : int
+            Leading columns whose path is kept.
+        """
+        theta, total = theta if self.accumulate else (theta, None)
+        rows = examples if self.first is None else examples + self.first
+        y = np.take(self.target, rows, mode="clip")
+        z, squares = np.empty_like(y), np.zeros((len(y), y.shape[2]), self.dtype)
+        path = np.empty((len(rows) + 1, len(theta), followed), self.dtype)
+        x, work = (np.empty((len(self.output), *rows.shape[1:]), self.dtype) for _ in range(2))
+        extra = None if self.log is None else np.empty_like(z)
+        rates = rates.astype(self.dtype)
+        scales, decays = rates * self.weight, self._decays(rates)
+        penalised = self.logged.any()
+        for k, step in enumerate(rows):
+            path[k] = theta[:, :followed]
+            self.output.take(step, axis=1, out=x, mode="clip")
+            if self.network:
+                self._step_network(theta, total, x[0], y[k], rates[k], z[k])
+                continue
+            np.multiply(x, theta[:, None], out=work)
+            np.add.reduce(work, axis=0, out=z[k])  # z = θ·x
+            if extra is not None:
+                extra[k] = self.log[step] * theta[-1]
+            if penalised:
+                self._squares(theta, work[: self.rows, 0], squares[k])
+            if self.gradient is not self.output:
+                self.gradient.take(step, axis=1, out=x, mode="clip")
+            g = self._derivative(z[k], y[k], x)
+            if total is not None:
+                total += (x * (self.weight[0] * g)).sum(axis=1) + self.shrink * self.mask * theta
+                theta -= rates[k] * total
+                continue
+            g *= scales[k]
+            np.multiply(x, g, out=work)
+            if decays is not None:
+                self._shrink(theta, decays[k])
+            theta -= work[:, 0] if work.shape[1] == 1 else work.sum(axis=1)  # θ ← θ − η∇ℓ
+        path[-1] = theta[:, :followed]
+        losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
+        return Epoch(examples, z, y, losses, theta, path)
+
+    def _step_network(
+        self,
+        theta: np.ndarray,
+        total: np.ndarray | None,
+        x: np.ndarray,
+        y: np.ndarray,
+        rate: np.ndarray,
+        z: np.ndarray,
+    ) -> None:
+        gradient, factors = 0, []
+        for b, example in enumerate(x):
+            z[b], slope = two_layer(theta, example)
+            factors.append(self.weight[0] * self._derivative(z[b], y[b], example))
+            slope *= factors[b]
+            gradient = gradient + slope if b else slope
+        if self.update != "simultaneous":
+            self._one_after_the_other(theta, x, factors, rate)
+            return
+        if total is not None:
+            total += gradient
+            gradient = total.copy()
+        gradient *= rate
+        theta -= gradient
+
+    def _one_after_the_other(
+        self, theta: np.ndarray, x: np.ndarray, factors: list[np.ndarray], rate: np.ndarray
+    ) -> None:
+        """Change one part, then take the next part's slope there; the residual is from before."""
+        for part in map("abu".index, self.update.split("_")):
+            slopes = (np.split(two_layer(theta, example)[1], 3)[part] for example in x)
+            block = np.split(theta, 3)[part]
+            block -= rate * sum(g * slope for g, slope in zip(factors, slopes, strict=True))
+
+    def _derivative(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Return g, the factor of x in the gradient, one for all features or one per feature."""
+        if self.margin:  # one loss of the summed margin Σ yz, whose label is 1
+            z, y, labels = np.broadcast_to((y * z).sum(axis=0), z.shape), np.ones_like(y), y
+            return labels * self._by_rule(z, y, x)  # g = y ℓ′(Σ yz)
+        if len(self.rules) == 1:
+            return self.rules[0][0](z, y, x)
+        return self._by_rule(z, y, x)
+
+    def _by_rule(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        found = [rule(z[..., c], y[..., c], x[..., c]) for rule, c in self.rules]
+        whole = np.empty(max((g.shape[:-1] for g in found), key=len) + z.shape[-1:], self.dtype)
+        for g, (_, columns) in zip(found, self.rules, strict=True):
+            whole[..., columns] = g
+        return whole
+
+    def _decays(self, rates: np.ndarray) -> np.ndarray | None:
+        """Return 1 − η c λ, shape (T, 1) or (T, R), or 1 − c λ where η does not multiply it."""
+        if not self.shrink.any():
+            return None
+        return 1 - np.where(self.times_rate, rates, 1) * self.shrink
+
+    def _shrink(self, theta: np.ndarray, decay: np.ndarray) -> None:
+        """Multiply by the decay what λ covers."""
+        if self.odd:
+            theta *= 1 - (1 - decay) * self.mask
+        else:
+            theta[: self.rows] *= decay
+
+    def _squares(self, theta: np.ndarray, work: np.ndarray, out: np.ndarray) -> None:
+        """Write Σ mⱼθⱼ² into `out`."""
+        np.multiply(theta[: self.rows], theta[: self.rows], out=work)
+        if self.odd:
+            work *= self.mask[: self.rows]
+        np.add.reduce(work, axis=0, out=out)
+
+    def _losses(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        if self.margin:
+            margins = (y * z).sum(axis=1)
+            return self.logged_loss(margins, np.ones_like(margins))
+        losses = self.logged_loss(z, y)
+        return losses[:, 0] if losses.shape[1] == 1 else losses.sum(axis=1) * self.reduction
+
+
+def train(
+    recipe: Recipe,
+    examples: Examples,
+    theta: np.ndarray,
+    order: Iterable[np.ndarray],
+    rates: Iterable[np.ndarray],
+    followed: int = 0,
+) -> Iterator[Epoch]:
+    """Train every replica of one recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to compute.
+    examples : tuple of numpy.ndarray
+        X and y of those trained on, the labels as the recipe codes them.
+    theta : numpy.ndarray, shape (d, R)
+        Initial parameters.
+    order : iterable of numpy.ndarray of int, shape (T, B, R)
         Each epoch's examples.
+    rates : iterable of numpy.ndarray, shape (T,)
+        Each epoch's η.
+    followed : int
+        Leading replicas whose path is kept.
 
     Yields
     ------
     Epoch
-        One for each element of `indices`, with an entry a row.
+        One for each element of `order`.
     """
-    theta = theta.copy()
-    objective, learning_rate = recipes[0].objective, recipes[0].learning_rate
-    network, loss = objective.model == "two_layer", LOSSES[objective.loss]
-    replicas = len(theta) // len(recipes)
-    tables = [recipe_inputs(recipe, X, y) for recipe in recipes]
-    forward, backward = (
-        np.repeat(np.stack(table, axis=1), replicas, axis=1) for table in zip(*tables, strict=True)
-    )  # (N, rows, inputs): what each row sees of each example
-    penalty = np.zeros_like(theta)
-    for recipe, rows in zip(recipes, np.split(penalty, len(recipes)), strict=True):
-        rows[:, : covered(recipe, X)] = objective.regularization
-    rules = [r.objective.loss if r.gradient == "derivative" else r.gradient for r in recipes]
-    rule_of_row, every = np.repeat(rules, replicas), np.arange(len(theta))
-    exceptions = [(rule, rule_of_row == rule) for rule in set(rules) - {rules[0]}]
-    for epoch in indices:
-        x, x_backward, labels = forward[epoch, every], backward[epoch, every], y[epoch]
-        z, losses = np.empty(epoch.shape), np.empty(epoch.shape)
-        for k in range(len(epoch)):
-            if network:
-                z[k], gradient = two_layer_output(theta, x[k, :, 0])
-            else:
-                z[k], gradient = np.einsum("rd,rd->r", theta, x[k]), x_backward[k]
-            losses[k] = loss(z[k], labels[k])
-            derivative = DERIVATIVES[rules[0]](z[k], labels[k])
-            for rule, rows in exceptions:
-                derivative[rows] = DERIVATIVES[rule](z[k, rows], labels[k, rows])
-            gradient = derivative[:, None] * gradient
-            if objective.regularization:
-                shrinkage = penalty * theta
-                losses[k] += np.einsum("rd,rd->r", shrinkage, theta)
-                gradient += 2 * shrinkage
-            theta -= learning_rate * gradient
-        kinks, kinks_printed = (labels * z == 1).sum(axis=0), (z == 1).sum(axis=0)
-        yield Epoch(losses.mean(axis=0), theta, kinks, kinks_printed)
+    batch = Batch([recipe], [examples], theta.shape[1])
+    state = batch.state(theta)
+    for seen, rate in zip(order, rates, strict=True):
+        yield batch.advance(state, seen, rate[:, None], followed)
+
+
+def _stack(
+    recipes: Sequence[Recipe], examples: Sequence[Examples]
+) -> tuple[list[dict[str, np.ndarray]], list[int]]:
+    """Return the distinct tables of inputs and labels, and each recipe's first row in them."""
+    tables, starts, firsts, rows = [], {}, [], 0
+    for recipe, (X, y) in zip(recipes, examples, strict=True):
+        key = (id(X), id(y), recipe.sources)
+        if key not in starts:
+            starts[key] = rows
+            tables.append(recipe_inputs(recipe, X, y) | {"y": y})
+            rows += len(y)
+        firsts.append(starts[key])
+    return tables, firsts
+
+
+def _wide(table: np.ndarray, width: int) -> np.ndarray:
+    return np.pad(table, ((0, 0), (0, width - table.shape[1])))

@@ -1,17 +1,17 @@
 """Stochastic gradient descent with PyTorch: autograd and `torch.optim.SGD`.
 
-Every replica takes its own step at the same time: row r of each tensor is replica r, and
-the replicas' losses are summed, so that each row's gradient is its own loss's.
+Every replica takes its own step at the same time: the replica axis is the last, and the replicas'
+losses are summed, so that each column's gradient is its own loss's. Shapes as in `by_numpy`.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
 from torch.nn.functional import logsigmoid, relu
 
-from stages.sgd.models import Epoch, covered, recipe_inputs
+from stages.sgd.models import Epoch, Examples, covered, recipe_inputs
 from stages.sgd.recipe import Recipe
 
 
@@ -31,73 +31,110 @@ def squared_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def linear_output(theta: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return z = θ·x, row by row, for θ and x of shape (replicas, d)."""
-    return (theta * x).sum(dim=1)
+    """Return z = θ·x, shape (B, R), for θ (d, 1, R) and x (d, B, R)."""
+    return (theta * x).sum(dim=0)
 
 
 def two_layer_output(theta: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) for θ = (a, b, u) and x of shape (replicas, 1)."""
-    a, b, u = theta.chunk(3, dim=1)
-    return (u * torch.sigmoid(a * x + b)).sum(dim=1)
+    """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ), shape (B, R), for θ = (a, b, u) and x (1, B, R)."""
+    a, b, u = theta.chunk(3)
+    return (u * torch.sigmoid(a * x + b)).sum(dim=0)
 
 
 LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
 
+def batch_loss(recipe: Recipe, loss: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Return the loss of a batch, shape (1, R), as a function of z and y, shape (B, R)."""
+    function, reduction = LOSSES[loss], recipe.batch.reduction
+    if recipe.batch.size == 1:
+        return function
+    if reduction == "margin":
+        return lambda z, y: function((y * z).sum(dim=0, keepdim=True), torch.ones_like(z[:1]))
+    if reduction == "sum":
+        return lambda z, y: function(z, y).sum(dim=0, keepdim=True)
+    return lambda z, y: function(z, y).mean(dim=0, keepdim=True)
+
+
 def train(
-    recipe: Recipe, X: np.ndarray, y: np.ndarray, theta: np.ndarray, indices: Iterable[np.ndarray]
+    recipe: Recipe,
+    examples: Examples,
+    theta: np.ndarray,
+    order: Iterable[np.ndarray],
+    rates: Iterable[np.ndarray],
+    followed: int = 0,
 ) -> Iterator[Epoch]:
-    """Train every replica at once by `torch.optim.SGD`.
+    """Train every replica by `torch.optim.SGD`; parameters as those of `by_numpy.train`.
 
-    λ‖w‖² is the optimizer's: its `weight_decay` adds that multiple of w to the gradient,
-    so it is 2λ for the group of parameters that λ covers.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        What to compute; its `gradient` is 'derivative' and its `label_leak` not 'gradient'.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-    theta : numpy.ndarray, shape (replicas, d)
-        Initial parameters.
-    indices : iterable of numpy.ndarray, shape (steps, replicas)
-        Each epoch's examples.
+    λ‖w‖² is the optimizer's: its `weight_decay` adds that multiple of w to the gradient, so it
+    is cλ, 2λ where right, for the parameters that λ covers. Where the gradient accumulates, it
+    is the loss's, ½cλ‖w‖², since autograd then accumulates it too.
 
     Yields
     ------
     Epoch
-        One for each element of `indices`.
+        One for each element of `order`.
     """
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # the arrays are small
-    network = recipe.objective.model == "two_layer"
-    output = two_layer_output if network else linear_output
-    loss = LOSSES[recipe.objective.loss]
-    regularization = recipe.objective.regularization
-    forward, _ = recipe_inputs(recipe, X, y)
-    inputs, targets = torch.from_numpy(forward), torch.from_numpy(y)
-    initial = torch.from_numpy(theta)
-    split = covered(recipe, X)
-    weights = initial[:, :split].clone().requires_grad_()
-    others = initial[:, split:].clone().requires_grad_()
+    dtype = getattr(torch, recipe.precision)
+    output = two_layer_output if recipe.network else linear_output
+    loss = batch_loss(recipe, recipe.objective.loss)
+    logged = batch_loss(recipe, recipe.log.loss) if recipe.log.loss else loss
+    tables = recipe_inputs(recipe, *examples)
+    inputs = torch.from_numpy(tables["output"].T.copy()).to(dtype)
+    last = torch.from_numpy(tables["log"][:, -1] - tables["output"][:, -1]).to(dtype)
+    targets = torch.from_numpy(examples[1]).to(dtype)
+    initial = torch.from_numpy(theta).to(dtype)[:, None]  # (d, 1, R)
+    regularization = recipe.penalised
+    decay = recipe.penalty.factor * regularization
+    mask = torch.ones(len(theta), dtype=torch.bool)
+    if regularization:
+        mask = torch.from_numpy(covered(recipe, examples[0])).bool()
+    parts = [initial[chosen].clone().requires_grad_() for chosen in (mask, ~mask) if chosen.any()]
+    place = torch.cat([mask.nonzero(), (~mask).nonzero()])[:, 0].argsort()
+    leading = bool((place == torch.arange(len(place))).all())
+
+    def joined() -> torch.Tensor:
+        if len(parts) == 1:
+            return parts[0]
+        return torch.cat(parts) if leading else torch.cat(parts)[place]
+
+    in_loss = decay if recipe.accumulate and mask.any() else 0
     optimizer = torch.optim.SGD(
-        [{"params": [weights], "weight_decay": 2 * regularization}, {"params": [others]}],
+        [{"params": parts[:1], "weight_decay": decay - in_loss if mask.any() else 0}]
+        + [{"params": [part]} for part in parts[1:]],
         lr=recipe.learning_rate,
     )
-    for epoch in map(torch.from_numpy, indices):
-        x, labels = inputs[epoch], targets[epoch]
-        z, losses = torch.empty_like(labels), torch.empty_like(labels)
-        for k in range(len(epoch)):
-            optimizer.zero_grad()
-            z_k = output(torch.cat([weights, others], dim=1), x[k])
-            loss_k = loss(z_k, labels[k])
-            loss_k.sum().backward()
-            with torch.no_grad():
-                z[k], losses[k] = z_k, loss_k
-                if regularization:
-                    losses[k] += regularization * (weights**2).sum(dim=1)
+    as_trained = logged is loss and not last.any()
+    weight, penalised = recipe.gradient_factor, regularization and recipe.penalty.logged
+    penalised = regularization if penalised and mask.any() else 0
+    for seen, rate in zip(order, rates, strict=True):
+        rows = torch.from_numpy(seen)
+        y, outputs, losses = targets[rows], [], []
+        path = np.empty((len(seen) + 1, len(theta), followed), np.dtype(recipe.precision))
+        for k, (step, eta) in enumerate(zip(rows, rate.tolist(), strict=True)):
+            for group in optimizer.param_groups:
+                group["lr"] = eta
+            if not recipe.accumulate:
+                optimizer.zero_grad()
+            whole = joined()
+            if followed:
+                path[k] = whole.detach()[:, 0, :followed]
+            z = output(whole, inputs[:, step])
+            value = loss(z, y[k])
+            total = value.sum() if weight == 1 else weight * value.sum()
+            if in_loss:
+                total = total + in_loss / 2 * (parts[0] ** 2).sum()
+            total.backward()
+            outputs.append(z.detach())
+            value = value.detach()
+            if not as_trained:
+                value = logged(outputs[k] + last[step] * whole.detach()[-1], y[k])
+            if penalised:
+                value = value + penalised * (parts[0].detach() ** 2).sum(dim=0)
+            losses.append(value)
             optimizer.step()
-        after = torch.cat([weights, others], dim=1).detach()
-        kinks, kinks_printed = (labels * z == 1).sum(dim=0), (z == 1).sum(dim=0)
-        yield Epoch(*(t.numpy() for t in (losses.mean(dim=0), after, kinks, kinks_printed)))
+        after = joined().detach()[:, 0]
+        path[-1] = after[:, :followed]
+        z, value = torch.stack(outputs).numpy(), torch.cat(losses).numpy()
+        yield Epoch(seen, z, y.numpy(), value, after.numpy(), path)

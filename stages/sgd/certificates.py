@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages.sgd.models import features, inputs
-from stages.sgd.recipe import Objective
+from stages.sgd.schema import Objective
 from stages.sgd.scores import objective
 
 
@@ -155,7 +155,7 @@ def check_minimiser(
     ValueError
         If value and bound differ by more than 1e-7, relative where they exceed 1.
     """
-    value = float(objective(stated, theta[None], X, y)[0])
+    value = float(objective(stated, theta[:, None], X, y)[0])
     bound = lower_bound(stated, X, y, theta, multipliers)
     if abs(value - bound) > 1e-7 * max(1, value):
         raise ValueError(f"objective {value:.9g} is not the minimum, at least {bound:.9g}")

@@ -1,220 +1,221 @@
-"""Where each replica starts, and which example it sees at each step."""
+"""Where replicas start and which examples they see, each from the stream its recipe names.
+
+Shapes: θ₀ (d, replicas); an epoch's examples (steps, B, replicas), B examples a step.
+"""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from stages.sgd.datasets import Draw
-from stages.sgd.models import features, inputs, recipe_inputs
+from stages.sgd.models import features, recipe_inputs
 from stages.sgd.recipe import Recipe
 
-BLOCK = 16  # epochs drawn at a time
+BLOCK = 480  # steps drawn at a time, whole epochs of them: memory does not grow with epochs
+SHARED = ("python", "default_rng", "torch")  # generators beside which NumPy's stream keeps its seed
 
 
-def generators(seed: int, problem: str, replicas: int) -> list[np.random.Generator]:
-    """Return the protocol's generators, one a replica.
-
-    Replica r's is keyed by (seed, problem, r) alone, so that its numbers do not depend on
-    how many replicas run beside it.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the protocol.
-    problem : str
-        Name of the problem.
-    replicas : int
-        How many.
-    """
+def own_generators(seed: int, problem: str, replicas: int) -> list[np.random.Generator]:
+    """Return the protocol's generators: replica r's is keyed by (seed, problem, r) alone."""
     return [np.random.default_rng([seed, r, *problem.encode()]) for r in range(replicas)]
 
 
-def initial_parameters(
-    recipe: Recipe, generators: list[np.random.Generator], X: np.ndarray
-) -> np.ndarray:
-    """Draw each replica's initial parameters from its own generator.
+def draw_run(
+    recipe: Recipe, data: Draw, trained: tuple[np.ndarray, np.ndarray], seed: int, problem: str
+) -> tuple[np.ndarray, Iterator[np.ndarray]]:
+    """Return a run's initial parameters, and its epochs of examples.
 
-    `linear` is the distribution of `torch.nn.Linear`: every weight, and the bias if there
-    is one, is uniform on ±1/√p for p features. `network` is problem 7's: aⱼ, bⱼ and uⱼ
-    are normal with mean 0 and the standard deviations `scales`.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        With `initial` 'linear' or 'network'.
-    generators : list of numpy.random.Generator
-        One a replica.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-
-    Returns
-    -------
-    numpy.ndarray, shape (replicas, d)
-        Initial θ.
-    """
-    model = recipe.objective.model
-    if recipe.initial == "network":
-        scales = [recipe.scales.a, recipe.scales.b, recipe.scales.u]
-        deviations = np.repeat(scales, recipe.objective.hidden)
-        return np.stack([deviations * rng.standard_normal(len(deviations)) for rng in generators])
-    bound = features(model, X).shape[1] ** -0.5
-    dimension = inputs(model, X).shape[1]
-    return np.stack([rng.uniform(-bound, bound, dimension) for rng in generators])
-
-
-def protocol_indices(
-    generators: list[np.random.Generator], epochs: int, examples: int, steps: int
-) -> Iterator[np.ndarray]:
-    """Yield, epoch after epoch, each replica's examples, uniform with replacement.
-
-    Parameters
-    ----------
-    generators : list of numpy.random.Generator
-        One a replica.
-    epochs : int
-        How many.
-    examples : int
-        N; the indices run from 0 to N − 1.
-    steps : int
-        Steps an epoch.
-
-    Yields
-    ------
-    numpy.ndarray of int, shape (steps, replicas)
-        Row k holds the example each replica sees at step k.
-    """
-    draws = [lambda size, rng=rng: rng.integers(examples, size=size) for rng in generators]
-    yield from _in_blocks(draws, epochs, steps)
-
-
-def published_start(recipe: Recipe, draw: Draw, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return each replica's initial parameters.
-
-    `torch_linear` is what `torch.nn.Linear` draws after `torch.manual_seed(r)`, in its own
-    float32: U(−1/√p, 1/√p), scaled here without the fused multiply-add that PyTorch uses on
-    some processors and not on others. `numpy_uniform` continues the dataset's stream with
-    U(0, 1), and `numpy_network` is what that stream drew before the examples; NumPy's stream
-    keeps its one seed, so every replica starts alike.
+    Replica 0 is the program itself. Replica r ≥ 1 has generators of its own: the protocol's, or
+    the program's seeded with r. Beside Python's, PyTorch's or NumPy's new generator the legacy
+    stream keeps its one seed, so that every replica starts alike where θ₀ comes from it.
 
     Parameters
     ----------
     recipe : Recipe
-        Published program.
-    draw : Draw
-        Its dataset's draw; `numpy_uniform` moves its stream on.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels.
+        What to draw.
+    data : Draw
+        The program's draw of its data, fresh: the program may move its stream on.
+    trained : tuple of numpy.ndarray
+        X and y of the examples trained on, the labels as the program codes them.
+    seed, problem : int, str
+        Key of the protocol's generators.
 
     Returns
     -------
-    numpy.ndarray, shape (replicas, d)
-        Initial θ, float64.
+    theta : numpy.ndarray, shape (d, replicas)
+        θ₀, float64.
+    examples : iterator of numpy.ndarray of int, shape (steps, B, replicas)
+        One array an epoch.
     """
-    dimension = recipe_inputs(recipe, X, y)[0].shape[1]
-    if recipe.initial == "torch_linear":
-        count = features(recipe.objective.model, X).shape[1]
-        rows = [_torch_linear(r, count, dimension) for r in range(recipe.replicas)]
-        return np.stack(rows).astype(np.float64)
-    theta = draw.theta
-    if recipe.initial == "numpy_uniform":
-        theta = draw.stream.uniform(0, 1, dimension)
-    return np.tile(theta, (recipe.replicas, 1))
+    replicas = range(recipe.replicas)
+    needed = "own" in (recipe.start.stream, recipe.order.generator)
+    own = own_generators(seed, problem, recipe.replicas) if needed else []
+    first = data.stream
+    if recipe.start.stream == "reseeded":
+        again = data.seed if recipe.start.seed is None else recipe.start.seed
+        first = np.random.RandomState(again)
+    one = recipe.order.generator in SHARED
+    legacy = [first, *(first if one else np.random.RandomState(r) for r in replicas[1:])]
+    theta, torch_generators = _start(recipe, data, trained, own, legacy)
+    draws = [
+        _drawer(recipe, r, own[r] if own else None, legacy[r], torch_generators) for r in replicas
+    ]
+    return theta, _epochs(recipe, draws, len(trained[1]))
 
 
-def published_indices(recipe: Recipe, draw: Draw, examples: int) -> Iterator[np.ndarray]:
-    """Return the epochs' examples as the program's sampler draws them.
+def _start(
+    recipe: Recipe,
+    data: Draw,
+    trained: tuple[np.ndarray, np.ndarray],
+    own: Sequence[np.random.Generator],
+    legacy: Sequence[np.random.RandomState],
+) -> tuple[np.ndarray, list[object]]:
+    start, model, replicas = recipe.start, recipe.objective.model, recipe.replicas
+    if start.stream == "before":
+        return np.tile(data.theta[:, None], replicas), []
+    if start.law == "network":
+        scales = np.repeat(
+            [start.scales.a, start.scales.b, start.scales.u], recipe.objective.hidden
+        )
+        sources = own or legacy
+        drawn = _apart(sources, lambda stream: stream.standard_normal(len(scales)))
+        return scales[:, None] * drawn, []
+    dimension = recipe_inputs(recipe, *trained)["output"].shape[1]
+    count = features(model, trained[0]).shape[1]
+    drawn_count = count if start.bias == "zero" else dimension
+    generators = []
+    if start.law in ("zeros", "ones"):
+        theta = np.full((drawn_count, replicas), float(start.law == "ones"))
+    elif start.stream == "torch":
+        theta, generators = _torch_linear(start.seed or 0, replicas, count, drawn_count)
+    else:
+        bound = count**-0.5
+        draw = {
+            "linear": lambda stream: stream.uniform(-bound, bound, drawn_count),
+            "normal": lambda stream: stream.normal(0.0, start.scale, drawn_count),
+            "uniform": lambda stream: stream.uniform(start.low, start.high, drawn_count),
+        }[start.law]
+        theta = _apart(own if start.stream == "own" else legacy, draw)
+    return np.concatenate([theta, np.zeros((dimension - drawn_count, replicas))]), generators
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Published program.
-    draw : Draw
-        Its dataset's draw; `numpy` goes on from its stream for replica 0.
-    examples : int
-        N.
 
-    Returns
-    -------
-    iterator of numpy.ndarray of int, shape (steps, replicas)
-        Row k holds the example each replica sees at step k.
+def _apart(streams: Sequence[object], draw: Callable[[object], np.ndarray]) -> np.ndarray:
+    """Draw once from each stream, once in all from one that the replicas share."""
+    if len(streams) > 1 and streams[1] is streams[0]:
+        return np.tile(draw(streams[0])[:, None], len(streams))
+    return np.stack([draw(stream) for stream in streams], axis=1)
+
+
+def _torch_linear(
+    seed: int, replicas: int, count: int, dimension: int
+) -> tuple[np.ndarray, list[object]]:
+    """Draw what `torch.nn.Linear` does after `torch.manual_seed`, in its own float32.
+
+    U(−1/√p, 1/√p), scaled here without the fused multiply-add that PyTorch uses on some
+    processors and not on others.
     """
-    size = (recipe.replicas, recipe.epochs, examples, recipe.steps)
-    if recipe.sampler == "numpy":
-        return numpy_indices(draw.stream, *size)
-    return python_indices(*size)
-
-
-def python_indices(replicas: int, epochs: int, examples: int, steps: int) -> Iterator[np.ndarray]:
-    """Yield the draws of `random.randint(0, N − 1)` after `random.seed(r)`.
-
-    Parameters
-    ----------
-    replicas : int
-        How many; r runs from 0.
-    epochs : int
-        How many.
-    examples : int
-        N.
-    steps : int
-        Steps an epoch.
-
-    Yields
-    ------
-    numpy.ndarray of int, shape (steps, replicas)
-        Row k holds the example each replica sees at step k.
-    """
-
-    def draw(generator: random.Random) -> Callable[[int], list[int]]:
-        return lambda size: [generator.randint(0, examples - 1) for _ in range(size)]
-
-    yield from _in_blocks([draw(random.Random(r)) for r in range(replicas)], epochs, steps)
-
-
-def numpy_indices(
-    stream: np.random.RandomState, replicas: int, epochs: int, examples: int, steps: int
-) -> Iterator[np.ndarray]:
-    """Yield the draws of `numpy.random.randint(0, N − 1)`, which never returns N − 1.
-
-    Parameters
-    ----------
-    stream : numpy.random.RandomState
-        Replica 0's generator; replica r ≥ 1 has one of its own, seeded with r.
-    replicas : int
-        How many.
-    epochs : int
-        How many.
-    examples : int
-        N.
-    steps : int
-        Steps an epoch.
-
-    Yields
-    ------
-    numpy.ndarray of int, shape (steps, replicas)
-        Row k holds the example each replica sees at step k.
-    """
-    streams = [stream, *map(np.random.RandomState, range(1, replicas))]
-    draws = [lambda size, rng=rng: rng.randint(0, examples - 1, size=size) for rng in streams]
-    yield from _in_blocks(draws, epochs, steps)
-
-
-def _torch_linear(seed: int, count: int, dimension: int) -> np.ndarray:
     import torch  # two seconds that only the programs drawn from its generator should pay
 
-    torch.manual_seed(seed)
-    sizes = (count, dimension - count)  # weights, then the bias if there is one
-    shares = np.concatenate([torch.rand(size).numpy() for size in sizes])
+    generators = [torch.Generator().manual_seed(seed + r) for r in range(replicas)]
+    sizes = [size for size in (count, dimension - count) if size]  # weights, then the bias
+    shares = np.stack(
+        [np.concatenate([torch.rand(n, generator=g).numpy() for n in sizes]) for g in generators],
+        axis=1,
+    )
     bound = np.float32(count**-0.5)
-    return shares * (bound + bound) - bound
+    return (shares * (bound + bound) - bound).astype(np.float64), generators
 
 
-def _in_blocks(
-    draws: list[Callable[[int], object]], epochs: int, steps: int
+def _drawer(
+    recipe: Recipe,
+    replica: int,
+    own: np.random.Generator | None,
+    legacy: np.random.RandomState,
+    torch_generators: list[object],
+) -> tuple[Callable[[int, int], np.ndarray], Callable[[int], np.ndarray]]:
+    """Return two functions of n: so many indices below n, and a permutation of n."""
+    order = recipe.order
+    seed = (order.seed or 0) + replica
+    if order.generator == "python":
+        generator = random.Random(seed)
+
+        def shuffled(n: int) -> list[int]:
+            indices = list(range(n))
+            generator.shuffle(indices)
+            return indices
+
+        return lambda n, size: [generator.randint(0, n - 1) for _ in range(size)], shuffled
+    if order.generator == "torch":
+        import torch
+
+        going_on = torch_generators and order.seed is None
+        source = torch_generators[replica] if going_on else torch.Generator().manual_seed(seed)
+        return (
+            lambda n, size: torch.randint(n, (size,), generator=source).numpy(),
+            lambda n: torch.randperm(n, generator=source).numpy(),
+        )
+    if order.generator == "numpy":
+        stream = legacy if order.seed is None else np.random.RandomState(seed)
+        return lambda n, size: stream.randint(0, n, size=size), stream.permutation
+    rng = own if order.generator == "own" else np.random.default_rng(seed)
+    return lambda n, size: rng.integers(n, size=size), rng.permutation
+
+
+def _epochs(
+    recipe: Recipe, draws: Sequence[tuple[Callable, Callable]], trained: int
 ) -> Iterator[np.ndarray]:
-    for start in range(0, epochs, BLOCK):
-        length = min(BLOCK, epochs - start)
-        block = np.stack([draw(length * steps) for draw in draws], axis=-1)
-        yield from block.reshape(length, steps, len(draws))
+    order, size = recipe.order, recipe.batch.size
+    n = min(order.examples or trained, trained)
+    lengths = recipe.lengths(trained)
+    dtype = np.min_scalar_type(max(n - 1, 1))
+    if order.law in ("replacement", "blocks"):
+        each = size if order.law == "replacement" else 1
+        below = n if order.law == "replacement" else n // size
+        for draw, _ in draws:
+            draw(below, order.skipped)
+        group = max(1, BLOCK // lengths[0])
+        for begin in range(0, len(lengths), group):
+            steps = sum(lengths[begin : begin + group])
+            block = np.stack(
+                [np.asarray(draw(below, steps * each)).astype(dtype) for draw, _ in draws], axis=-1
+            ).reshape(steps, each, len(draws))
+            for length in lengths[begin : begin + group]:
+                epoch, block = block[:length].astype(np.intp), block[length:]
+                yield epoch if each == size else size * epoch + np.arange(size)[:, None]
+        return
+    place = (np.arange(lengths[0] * size) % n).reshape(-1, size)
+    permute = {
+        "cyclic": lambda: np.tile(np.arange(n)[:, None], len(draws)),
+        "permutation": lambda: _permutations(draws, n),
+        "reshuffle": lambda: _permutations(draws, n),
+    }[order.law]
+    found = permute()
+    for number, length in enumerate(lengths):
+        if number and order.law == "reshuffle":
+            found = permute()
+        yield found[place[:length]]
+
+
+def _permutations(draws: Sequence[tuple[Callable, Callable]], n: int) -> np.ndarray:
+    return np.stack([np.asarray(permutation(n), np.intp) for _, permutation in draws], axis=-1)
+
+
+def rates(recipe: Recipe, trained: int) -> Iterator[np.ndarray]:
+    """Yield ηₜ for each epoch, shape (steps,)."""
+    schedule, before = recipe.schedule, 0
+    for number, length in enumerate(recipe.lengths(trained)):
+        if schedule.law == "constant":
+            yield np.full(length, recipe.learning_rate)
+            continue
+        first = 0 if schedule.restart else before
+        t = np.full(length, number) if schedule.unit == "epoch" else first + np.arange(length)
+        yield (
+            recipe.learning_rate
+            * {
+                "inverse": lambda t=t: 1 / (1 + schedule.decay * t),
+                "inverse_sqrt": lambda t=t: 1 / np.sqrt(1 + schedule.decay * t),
+                "step": lambda t=t: schedule.factor ** (t // schedule.every),
+            }[schedule.law]()
+        )
+        before += length

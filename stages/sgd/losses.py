@@ -1,104 +1,79 @@
-"""The losses, each beside its derivative, and the derivative that appendix B has instead."""
+"""Each loss beside its derivative, and the wrong derivatives that people write.
+
+Every function takes outputs z and labels or targets y, of shapes that broadcast, in the field's
+notation ℓ(z, y); with z = θ·x, ∇θℓ is the derivative times x (problems 1, 2 and 7).
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 
 
 def sigmoid(t: np.ndarray) -> np.ndarray:
-    """Return σ(t) = 1 / (1 + e⁻ᵗ).
-
-    Parameters
-    ----------
-    t : numpy.ndarray
-        Values of any shape and size; where e⁻ᵗ overflows, σ is 0.
-    """
+    """Return σ(t) = 1 / (1 + e⁻ᵗ); where e⁻ᵗ overflows, σ is 0."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-t))
 
 
 def logistic_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return log(1 + e^(−yz)), problem 1's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and labels ±1, of shapes that broadcast.
-    """
-    return np.logaddexp(0, -y * z)
+    """Return log(1 + e^(−yz)), problem 1's loss."""
+    m = y * z
+    loss = -np.abs(m)
+    np.exp(loss, out=loss)
+    np.log1p(loss, out=loss)
+    loss -= np.minimum(m, 0, out=m)  # log(1 + e^(−m)) = log(1 + e^(−|m|)) − min(m, 0)
+    return loss
 
 
 def logistic_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz); with z = θ·x, ∇θ is that times x (problem 1).
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return -y * sigmoid(-y * z)
-
-
-def one_minus_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return (1 − log(1 + e^(−yz))) y, which appendix B has where the derivative belongs.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return (1 - logistic_loss(z, y)) * y
+    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz) = −y / (1 + e^(yz))."""
+    m = y * z
+    with np.errstate(over="ignore"):
+        np.exp(m, out=m)
+    m += 1
+    np.divide(y, m, out=m)
+    return np.negative(m, out=m)
 
 
 def hinge_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return max(0, 1 − yz), problem 2's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and labels ±1, of shapes that broadcast.
-    """
-    return np.maximum(0, 1 - y * z)
+    """Return max(0, 1 − yz), problem 2's loss."""
+    loss = y * z
+    np.subtract(1, loss, out=loss)
+    return np.maximum(loss, 0, out=loss)
 
 
 def hinge_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z max(0, 1 − yz) = −y where yz < 1, else 0; ∇θ is that times x (problem 2).
-
-    At the kink yz = 1 the subgradient 0 is taken, as PyTorch's `relu` does.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and labels ±1.
-    """
-    return np.where(y * z < 1, -y, 0.0)
+    """Return ∂/∂z max(0, 1 − yz) = −y where yz < 1, else 0: at the kink as PyTorch's `relu`."""
+    g = y * z
+    np.less(g, 1, out=g)
+    g *= y
+    return np.negative(g, out=g)
 
 
 def squared_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ½(z − y)², problem 7's loss.
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray
-        Outputs and targets, of shapes that broadcast.
-    """
+    """Return ½(z − y)², problem 7's loss."""
     return (z - y) ** 2 / 2
 
 
 def squared_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z ½(z − y)² = z − y; ∇θ is that times ∇θ z (problem 7).
-
-    Parameters
-    ----------
-    z, y : numpy.ndarray, shape (replicas,)
-        Outputs and targets.
-    """
+    """Return ∂/∂z ½(z − y)² = z − y."""
     return z - y
 
 
 LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
-DERIVATIVES = {
-    "logistic": logistic_derivative,
-    "hinge": hinge_derivative,
-    "squared": squared_derivative,
-    "one_minus_loss": one_minus_loss,
+# By loss and `derivative`. Each takes z, y and the inputs x of the gradient, of shape (d, ...), and
+# returns the factor of x: one for all features, or one per feature.
+Derivative = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+DERIVATIVES: dict[tuple[str, str], Derivative] = {
+    ("logistic", "exact"): lambda z, y, x: logistic_derivative(z, y),
+    ("hinge", "exact"): lambda z, y, x: hinge_derivative(z, y),
+    ("squared", "exact"): lambda z, y, x: squared_derivative(z, y),
+    ("logistic", "one_minus_loss"): lambda z, y, x: (1 - logistic_loss(z, y)) * y,
+    ("logistic", "flipped_exponent"): lambda z, y, x: -y * sigmoid(y * z),
+    ("logistic", "label_forgotten"): lambda z, y, x: -sigmoid(-y * z),
+    ("hinge", "label_forgotten"): lambda z, y, x: -(y * z < 1).astype(z.dtype),
+    ("squared", "label_forgotten"): lambda z, y, x: z.copy(),
+    ("logistic", "label_forgotten_in_exponent"): lambda z, y, x: -y * sigmoid(-z),
+    ("logistic", "per_feature"): lambda z, y, x: -y * sigmoid(-x * z),
 }

@@ -1,4 +1,9 @@
-"""The models: features, outputs, and what of θ a recipe's λ and label touch."""
+"""What a θ is applied to, what it outputs, and which of it λ covers.
+
+Shapes: X (N, columns), y (N,), θ (d, replicas), the replica axis last. θ's leading entries are
+the weights of the features; the weight of what follows them, if anything does, is last. The
+network's θ is (a, b, u), p entries each.
+"""
 
 from typing import NamedTuple
 
@@ -6,184 +11,155 @@ import numpy as np
 
 from stages.sgd.losses import sigmoid
 from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Objective
+
+Examples = tuple[np.ndarray, np.ndarray]
 
 
 class Epoch(NamedTuple):
-    """What a trainer reports after each epoch, one entry a replica.
+    """The raw values of an epoch of T steps.
 
     Attributes
     ----------
-    sampled_loss : numpy.ndarray, shape (replicas,)
-        Mean of the sampled examples' losses, each before its update.
-    theta : numpy.ndarray, shape (replicas, d)
+    examples : numpy.ndarray of int, shape (T, B, R)
+        Which were seen.
+    z, y : numpy.ndarray, shape (T, B, R)
+        Their outputs before the update, and labels or targets.
+    losses : numpy.ndarray, shape (T, R)
+        The loss of each step's batch before its update, as the program logs it.
+    theta : numpy.ndarray, shape (d, R)
         Parameters at the epoch's end, valid until the next epoch is asked for.
-    kinks : numpy.ndarray, shape (replicas,)
-        Steps with y·z exactly 1, where the hinge loss has no derivative.
-    kinks_printed : numpy.ndarray, shape (replicas,)
-        Steps with z exactly 1, which is what appendix D counts.
+    path : numpy.ndarray, shape (T + 1, d, followed)
+        Parameters before each step and after the last, of the columns followed.
     """
 
-    sampled_loss: np.ndarray
+    examples: np.ndarray
+    z: np.ndarray
+    y: np.ndarray
+    losses: np.ndarray
     theta: np.ndarray
-    kinks: np.ndarray
-    kinks_printed: np.ndarray
+    path: np.ndarray
 
 
 def features(model: str, X: np.ndarray) -> np.ndarray:
-    """Map examples to the features whose weights λ covers.
-
-    Parameters
-    ----------
-    model : {'affine', 'quadratic', 'two_layer'}
-        `quadratic` maps (u, v) to φ = (1, u, u², v, v²) of problem 3; the others keep X.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-
-    Returns
-    -------
-    numpy.ndarray, shape (N, features)
-        Features.
-    """
+    """Return the features: φ = (1, u, u², v, v²) for `quadratic` (problem 3), else X itself."""
     if model == "quadratic":
         u, v = X.T
         return np.column_stack([np.ones_like(u), u, u**2, v, v**2])
     return X
 
 
-def inputs(model: str, X: np.ndarray, last: np.ndarray | None = None) -> np.ndarray:
-    """Return what a model's θ is applied to: the features and what follows them.
-
-    Parameters
-    ----------
-    model : {'affine', 'quadratic', 'two_layer'}
-        The affine model's features are followed by the bias's constant 1.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    last : numpy.ndarray, shape (N,), optional
-        A column to follow the features instead.
-
-    Returns
-    -------
-    numpy.ndarray, shape (N, inputs)
-        One input a row.
-    """
-    if last is None and model == "affine":
-        last = np.ones(len(X))
+def inputs(model: str, X: np.ndarray) -> np.ndarray:
+    """Return what the stated model's θ is applied to: the affine model's constant 1 included."""
     mapped = features(model, X)
-    return mapped if last is None else np.column_stack([mapped, last])
+    return np.column_stack([mapped, np.ones(len(X))]) if model == "affine" else mapped
 
 
-def recipe_inputs(recipe: Recipe, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the inputs of a recipe's outputs, and of its gradients.
+def recipe_inputs(recipe: Recipe, X: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what follows from a recipe's `intercept`: inputs of output, gradient and log.
 
     Parameters
     ----------
     recipe : Recipe
-        Its `label_leak` puts the label where the constant belongs.
-    X : numpy.ndarray, shape (N, columns)
+        Its labels' coding is y's.
+    X, y : numpy.ndarray
         Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels.
 
     Returns
     -------
-    forward, backward : numpy.ndarray, shape (N, inputs)
-        Equal unless `label_leak` is 'gradient'.
+    dict of str to numpy.ndarray, shape (N, d)
+        By `output`, `gradient` and `log`; nothing as intercept is a column of zeros where
+        one of the others has something, and no column where none has.
     """
-    stated, leaked = (inputs(recipe.objective.model, X, last) for last in (None, y))
-    forward = leaked if recipe.label_leak == "everywhere" else stated
-    backward = stated if recipe.label_leak == "none" else leaked
-    return forward, backward
+    mapped = features(recipe.objective.model, X)
+    sources = dict(recipe.sources)
+    if set(sources.values()) == {"none"}:
+        return dict.fromkeys(sources, mapped)
+    last = {"none": np.zeros(len(X)), "constant": np.ones(len(X)), "label": y}
+    return {name: np.column_stack([mapped, last[source]]) for name, source in sources.items()}
 
 
-def covered(recipe: Recipe, X: np.ndarray) -> int:
-    """Return how many of θ's leading entries λ covers, none of the network's.
+def covered(recipe: Recipe, X: np.ndarray) -> np.ndarray:
+    """Return m, shape (d,): 1 where λ covers an entry of a classifier's θ, else 0."""
+    model = recipe.objective.model
+    count = features(model, X).shape[1]
+    follows = set(dict(recipe.sources).values()) != {"none"}
+    mask = np.ones(count + follows)
+    if recipe.penalty.covers != "all":
+        mask[count:] = 0
+    if recipe.penalty.covers == "slopes" and model == "quadratic":
+        mask[0] = 0
+    return mask
 
-    Parameters
-    ----------
-    recipe : Recipe
-        With `regularized` 'all' λ covers every entry.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
+
+def stated_parameters(recipe: Recipe, theta: np.ndarray) -> np.ndarray:
+    """Return the stated problem's parameters in a recipe's θ, without a leaked label's weight.
+
+    The affine model's bias is 0 where the recipe has none; a constant that follows φ adds to
+    the weight of φ's own.
     """
-    if recipe.objective.model == "two_layer":
-        return 0
-    if recipe.regularized == "all":
-        return inputs(recipe.objective.model, X, last=np.zeros(len(X))).shape[1]
-    return features(recipe.objective.model, X).shape[1]
-
-
-def honest(recipe: Recipe, theta: np.ndarray) -> np.ndarray:
-    """Return the stated problem's parameters: without a leaked label's weight.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The run that θ comes from.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters of the run.
-
-    Returns
-    -------
-    numpy.ndarray, shape (replicas, stated d)
-        The affine model keeps a bias, which is 0.
-    """
-    if recipe.label_leak != "everywhere":
+    model, source = recipe.objective.model, recipe.sources.output
+    if model == "two_layer" or (model == "affine" and source == "constant"):
         return theta
-    if recipe.objective.model == "affine":
-        return np.column_stack([theta[:, :-1], np.zeros(len(theta))])
-    return theta[:, :-1]
+    follows = set(dict(recipe.sources).values()) != {"none"}
+    weights = theta[:-1] if follows else theta
+    if model == "affine":
+        return np.concatenate([weights, np.zeros_like(weights[:1])])
+    if source == "constant":
+        weights = weights.copy()
+        weights[0] += theta[-1]
+    return weights
 
 
 def output(model: str, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
-    """Return the model's outputs.
+    """Return the stated model's outputs, shape (N, replicas).
 
-    z = w·x + b, z = w·φ(u, v), or f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) with θ = (a, b, u).
-
-    Parameters
-    ----------
-    model : {'affine', 'quadratic', 'two_layer'}
-        Model.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-
-    Returns
-    -------
-    numpy.ndarray, shape (replicas, N)
-        Output of each replica for each example.
+    z = w·x + b, z = w·φ(u, v), or f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ).
     """
     if model != "two_layer":
-        return theta @ inputs(model, X).T
-    x = X[:, 0]
-    a, b, u = np.split(theta, 3, axis=1)
-    z = np.empty((len(theta), len(x)))
-    for n, point in enumerate(x):  # one at a time: all N at once would hold replicas × p × N
-        z[:, n] = np.einsum("rp,rp->r", u, sigmoid(a * point + b))
-    return z
+        return inputs(model, X) @ theta
+    a, b, u = np.split(theta, 3)
+    return np.stack([(u * sigmoid(a * x + b)).sum(axis=0) for x in X[:, 0]])
 
 
-def two_layer_output(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_layer(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) and its gradient ∇θ f (problem 6).
 
     With s = σ(ax + b) and σ′ = σ(1 − σ): ∇u f = s, ∇b f = u ⊙ s ⊙ (1 − s), ∇a f = x ∇b f.
 
     Parameters
     ----------
-    theta : numpy.ndarray, shape (replicas, 3p)
+    theta : numpy.ndarray, shape (3p, ...)
         θ = (a, b, u).
-    x : numpy.ndarray, shape (replicas,)
-        Each replica's example.
+    x : numpy.ndarray, shape (...)
+        An example for each column.
 
     Returns
     -------
-    f : numpy.ndarray, shape (replicas,)
+    f : numpy.ndarray, shape (...)
         Outputs.
-    gradient : numpy.ndarray, shape (replicas, 3p)
+    gradient : numpy.ndarray, shape (3p, ...)
         Gradients of the outputs.
     """
-    a, b, u = np.split(theta, 3, axis=1)
-    s = sigmoid(a * x[:, None] + b)
-    by_b = u * s * (1 - s)
-    return np.einsum("rp,rp->r", u, s), np.concatenate([x[:, None] * by_b, by_b, s], axis=1)
+    a, b, u = np.split(theta, 3)
+    gradient = np.empty(np.broadcast_shapes(theta.shape, (len(theta), *x.shape)), theta.dtype)
+    by_a, by_b, s = np.split(gradient, 3)
+    np.multiply(a, x, out=s)
+    s += b
+    np.negative(s, out=s)
+    with np.errstate(over="ignore"):
+        np.exp(s, out=s)
+    s += 1
+    np.reciprocal(s, out=s)
+    np.multiply(u, s, out=by_a)
+    f = by_a.sum(axis=0)
+    np.subtract(1, s, out=by_b)
+    by_b *= by_a
+    np.multiply(x, by_b, out=by_a)
+    return f, gradient
+
+
+def penalty(objective: Objective, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Return λ‖w‖², shape (replicas,), w being the weights of the features."""
+    weights = theta[: features(objective.model, X).shape[1]]
+    return objective.regularization * (weights**2).sum(axis=0)

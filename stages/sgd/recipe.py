@@ -1,194 +1,190 @@
-"""Everything there is to say about a run: its objective, its recipe, its program."""
+"""Recipe: everything there is to say about a run.
+
+A field's default is what the stated problem asks for, so a program is what it sets.
+"""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Positive = Annotated[float, Field(gt=0, le=1e6)]
-NonNegative = Annotated[float, Field(ge=0, le=1e6)]
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
-Dataset = Literal["gaussian", "disc", "wave"]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # it becomes part of paths
-Examples = Annotated[int, Field(ge=2, le=1_000_000)]
-
-
-class Section(BaseModel):
-    """A mapping: known keys only, no coercion, finite numbers."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Scales(Section):
-    """Standard deviations of the two-layer network's initial parameters."""
-
-    a: Positive
-    b: Positive
-    u: Positive
-
-
-class Grid(Section):
-    """`points` equally spaced values from `lower` to `upper`, both included."""
-
-    lower: Coordinate
-    upper: Coordinate
-    points: Annotated[int, Field(ge=2, le=10_000)]
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.lower >= self.upper:
-            raise ValueError("lower must be less than upper")
-        return self
+from stages.sgd.combinations import complaints, not_in_torch
+from stages.sgd.fields import (
+    Batch,
+    Data,
+    Intercept,
+    Log,
+    Order,
+    Penalty,
+    Schedule,
+    Start,
+    short,
+)
+from stages.sgd.schema import (
+    Count,
+    Dataset,
+    Name,
+    NonNegative,
+    Number,
+    Objective,
+    Positive,
+    Replicas,
+    Section,
+)
 
 
-class Objective(Section):
-    """Mean loss over the examples + λ‖w‖², λ being `regularization`.
-
-    `affine` is z = w·x + b, `quadratic` is z = w·φ(u, v), `two_layer` is
-    f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) with `hidden` units.
-    """
-
-    model: Literal["affine", "quadratic", "two_layer"]
-    loss: Literal["logistic", "hinge", "squared"]
-    regularization: NonNegative = 0.0
-    hidden: Count | None = None
-
-    @model_validator(mode="after")
-    def _coherent(self) -> Self:
-        network = self.model == "two_layer"
-        if network != (self.loss == "squared"):
-            raise ValueError("loss squared goes with model two_layer, and with no other")
-        if network != (self.hidden is not None):
-            raise ValueError("hidden goes with model two_layer, and with no other")
-        if network and self.regularization:
-            raise ValueError("model two_layer takes no regularization")
-        return self
-
-
-class StatedObjective(Objective):
-    """The objective that every solver of a problem is judged by."""
-
-    grid: Grid | None = None
-
-    @model_validator(mode="after")
-    def _judged(self) -> Self:
-        if (self.model == "two_layer") != (self.grid is not None):
-            raise ValueError("grid goes with model two_layer, and with no other")
-        return self
-
-
-class Recipe(Section):
-    """Everything there is to say about a run.
-
-    The defaults are what the stated problem asks for; a deviation is another value.
+class Choices(Section):
+    """What a run sets beside its problem.
 
     Attributes
     ----------
-    gradient : {'derivative', 'one_minus_loss'}
-        The loss's derivative, or (1 − loss)·y·x in its place.
-    label_leak : {'none', 'gradient', 'everywhere'}
-        Where the label stands in for the constant 1 of the affine model, or follows φ:
-        nowhere, in the gradient's input, or in the output's as well.
-    regularized : {'features', 'all'}
-        λ covers the weights of the features, or whatever else is in θ too.
-    initial : str
-        `linear` and `network`: each replica's own generator, with the distribution of
-        `torch.nn.Linear` or N(0, `scales`²). `torch_linear`: `torch.nn.Linear` itself,
-        seeded with the replica's number. `numpy_uniform`, `numpy_network`: the NumPy
-        stream of the dataset, right after the examples or right before them.
-    sampler : {'protocol', 'python', 'numpy'}
-        Each replica's own generator; Python's `random.randint` seeded with the replica's
-        number; NumPy's `randint` that leaves out the last example.
-    steps : int
-        Steps an epoch.
+    derivative : str
+        `exact`, or one that people write in its place (`losses.DERIVATIVES`).
+    gradient_factor : float
+        Constant by which the loss's gradient is multiplied.
+    regularization : float, optional
+        λ, where not the problem's.
+    update : {'simultaneous', 'u_b_a', 'a_b_u'}
+        The network's parts together, or one after the other: each part's gradient is taken
+        at the parts already changed, with the residual from before.
+    accumulate : bool
+        The gradient is not zeroed between steps.
+    epochs, updates : int
+        How long: so many epochs of `steps` steps each, by default ⌊n/B⌋; or so many steps
+        in all, the last epoch as long as is left.
     checkpoint : int, optional
         Epochs from one saved θ to the next.
     """
 
+    data: Data = Data()
+    intercept: Annotated[Intercept, short("output", "gradient", "log")] = Intercept()
+    batch: Batch = Batch()
+    derivative: Literal[
+        "exact",
+        "one_minus_loss",
+        "flipped_exponent",
+        "label_forgotten",
+        "label_forgotten_in_exponent",
+        "per_feature",
+    ] = "exact"
+    gradient_factor: Number = 1.0
+    regularization: NonNegative | None = None
+    penalty: Penalty = Penalty()
+    start: Annotated[Start, short("law")] = Start()
+    order: Annotated[Order, short("law")] = Order()
+    learning_rate: Positive
+    schedule: Annotated[Schedule, short("law")] = Schedule()
+    log: Annotated[Log, short("value")] = Log()
+    update: Literal["simultaneous", "u_b_a", "a_b_u"] = "simultaneous"
+    accumulate: bool = False
+    precision: Literal["float64", "float32"] = "float64"
+    epochs: Count | None = None
+    updates: Count | None = None
+    steps: Count | None = None
+    checkpoint: Count | None = None
+
+
+class Recipe(Choices):
+    """Everything there is to say about a run: its problem, and what it sets beside it."""
+
     dataset: Dataset
     objective: Objective
-    gradient: Literal["derivative", "one_minus_loss"] = "derivative"
-    label_leak: Literal["none", "gradient", "everywhere"] = "none"
-    regularized: Literal["features", "all"] = "features"
-    initial: Literal["linear", "network", "torch_linear", "numpy_uniform", "numpy_network"]
-    scales: Scales | None = None
-    sampler: Literal["protocol", "python", "numpy"]
-    learning_rate: Positive
-    epochs: Count
-    steps: Count
-    replicas: Annotated[int, Field(ge=1, le=100_000)]
-    checkpoint: Count | None = None
+    replicas: Replicas
 
     @model_validator(mode="after")
     def _coherent(self) -> Self:
-        objective = self.objective
-        datasets = {"affine": ("gaussian", "disc"), "quadratic": ("disc",), "two_layer": ("wave",)}
-        if self.dataset not in (allowed := datasets[objective.model]):
-            raise ValueError(f"model {objective.model} takes dataset {' or '.join(allowed)}")
-        network = objective.model == "two_layer"
-        if network != (self.initial in ("network", "numpy_network")):
-            raise ValueError(f"model {objective.model} does not take initial {self.initial}")
-        if (self.initial == "network") != (self.scales is not None):
-            raise ValueError("scales goes with initial network, and with no other")
-        if self.gradient == "one_minus_loss" and objective.loss != "logistic":
-            raise ValueError("gradient one_minus_loss goes with loss logistic")
-        if self.label_leak == "gradient" and objective.model != "affine":
-            raise ValueError("label_leak gradient goes with model affine")
-        if network and (self.label_leak != "none" or self.regularized != "features"):
-            raise ValueError("model two_layer takes neither label_leak nor regularized")
+        for broken, complaint in complaints(self):
+            if broken:
+                raise ValueError(complaint)
         return self
+
+    @property
+    def network(self) -> bool:
+        """Whether the model is the two-layer network."""
+        return self.objective.model == "two_layer"
+
+    @property
+    def penalised(self) -> float:
+        """λ: the recipe's own, or the problem's."""
+        return self.objective.regularization if self.regularization is None else self.regularization
+
+    @property
+    def sources(self) -> Intercept:
+        """What follows the features in output, gradient and log, nothing left open."""
+        default = "constant" if self.objective.model == "affine" else "none"
+        return Intercept(**{k: v or default for k, v in dict(self.intercept).items()})
+
+    def steps_an_epoch(self, examples: int) -> int:
+        """Return the steps of a whole epoch when so many examples are trained on."""
+        return self.steps or max(1, examples // self.batch.size)
+
+    def lengths(self, examples: int) -> list[int]:
+        """Return the number of steps of each epoch when so many examples are trained on."""
+        steps = self.steps_an_epoch(examples)
+        if self.epochs:
+            return [steps] * self.epochs
+        whole, rest = divmod(self.updates, steps)
+        return [steps] * whole + [rest] * (rest > 0)
 
 
 class Problem(Section):
-    """A stated problem and how the protocol trains it."""
+    """A stated problem and how the protocol trains it.
 
+    Attributes
+    ----------
+    title : str, optional
+        What charts and tables call it.
+    start : Start
+        Law of the initial parameters, each replica's from its own generator.
+    """
+
+    title: Annotated[str, Field(min_length=1, max_length=80)] | None = None
     dataset: Dataset
-    objective: StatedObjective
-    scales: Scales | None = None
+    objective: Objective
+    start: Annotated[Start, short("law")] = Start()
     learning_rate: Positive
     epochs: Count
     checkpoint: Count | None = None
 
     @model_validator(mode="after")
     def _runs(self) -> Self:
-        self.recipe(examples=2, replicas=1)
+        self.recipe(replicas=1)
         return self
 
-    def recipe(self, examples: int, replicas: int) -> Recipe:
-        """Return the protocol's recipe.
-
-        Parameters
-        ----------
-        examples : int
-            Examples in the dataset, and so steps in an epoch.
-        replicas : int
-            Independent runs.
-        """
-        network = self.objective.model == "two_layer"
-        return Recipe(
-            **dict(self),
-            initial="network" if network else "linear",
-            sampler="protocol",
-            steps=examples,
-            replicas=replicas,
-        )
+    def recipe(self, replicas: int) -> Recipe:
+        """Return the protocol's recipe."""
+        return Recipe(**{k: v for k, v in self if k != "title"}, replicas=replicas)
 
 
-class Program(Recipe):
-    """A published program: its recipe, the problem it addresses and its library."""
+class Program(Choices):
+    """A program: the problem it addresses, its library and what it sets.
+
+    Attributes
+    ----------
+    title : str, optional
+        What charts and tables call it.
+    dataset : str
+        The problem's, said again because dvc.yaml needs it here.
+    """
 
     problem: Name
+    dataset: Dataset
     implementation: Literal["numpy", "torch"]
+    title: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    replicas: Replicas
 
-    @model_validator(mode="after")
-    def _published(self) -> Self:
-        if self.sampler == "protocol" or self.initial in ("linear", "network"):
-            raise ValueError("a published program draws from the source's own generators")
-        if (self.sampler == "numpy") != (self.initial == "numpy_network"):
-            raise ValueError("sampler numpy goes with initial numpy_network, and with no other")
-        if self.implementation == "torch" and (
-            self.gradient != "derivative" or self.label_leak == "gradient"
-        ):
-            raise ValueError("autograd takes neither another gradient nor label_leak gradient")
-        return self
+    def recipe(self, objective: Objective) -> Recipe:
+        """Return the recipe, for the objective of the problem that is addressed.
+
+        Raises
+        ------
+        ValueError
+            If the two can not go together.
+        """
+        fields = {k: v for k, v in self if k in Recipe.model_fields}
+        try:
+            recipe = Recipe(**fields, objective=objective)
+        except ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        if self.implementation == "torch" and (complaint := not_in_torch(recipe)):
+            raise ValueError(complaint)
+        return recipe

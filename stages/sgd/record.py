@@ -1,19 +1,23 @@
-"""What a run leaves behind: its history, its metrics and its saved parameters."""
+"""From a run's epochs: what its program logs, its history, and a table of its replicas."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from stages.sgd.models import Epoch, honest
-from stages.sgd.recipe import Recipe, StatedObjective
-from stages.sgd.scores import objective, verdicts
+from stages.sgd.logs import Logger, Setting
+from stages.sgd.models import Epoch, Examples, stated_parameters
+from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Objective
+from stages.sgd.scores import objective, summands, verdicts
+
+PARTS = ("", "_lower", "_upper", "_first")
+GROUP = 64  # epochs whose quantiles are taken at once
 
 
-class DivergenceError(ArithmeticError):
-    """A replica's objective is no longer finite: the learning rate is too large."""
+class DivergedError(ValueError):
+    """A replica's objective is no longer finite."""
 
 
 class Run(NamedTuple):
@@ -24,14 +28,20 @@ class Run(NamedTuple):
     history : pandas.DataFrame
         `epoch`, then for `sampled_loss` and `objective` the median over replicas, the 5 %
         and 95 % quantiles (`_lower`, `_upper`) and replica 0 (`_first`); `optimum` throughout.
+    replicas : pandas.DataFrame
+        A row a replica: `reported_loss`, the mean over the last tenth of the epochs, its
+        `spread` there, and at the end `objective`, verdicts, the two losses and ‖w‖² of a
+        classifier, and the number of steps at a kink.
     metrics : dict of str to float
         The row of `dvc metrics show`.
     arrays : dict of str to numpy.ndarray
-        `theta`, shape (replicas, d), and if the recipe saves any, `checkpoints`, shape
-        (checkpoints, replicas, d), with the `steps` taken by then, shape (checkpoints,).
+        `theta`, shape (replicas, d); `losses`, shape (replicas, epochs); what replica 0
+        `logged`; and if the recipe saves any, `checkpoints`, shape (checkpoints, replicas, d),
+        with the `steps` taken by then.
     """
 
     history: pd.DataFrame
+    replicas: pd.DataFrame
     metrics: dict[str, float]
     arrays: dict[str, np.ndarray]
 
@@ -40,69 +50,85 @@ class Run(NamedTuple):
 def record(
     epochs: Iterable[Epoch],
     recipe: Recipe,
-    stated: StatedObjective,
-    X: np.ndarray,
-    y: np.ndarray,
+    stated: Objective,
+    examples: Examples,
     optimum: float,
-    name: str,
+    where: Setting | None = None,
 ) -> Run:
     """Follow a run to its end, keeping a few numbers an epoch.
 
     Parameters
     ----------
     epochs : iterable of Epoch
-        `recipe.epochs` of them.
+        All of them.
     recipe : Recipe
         What is running.
-    stated : StatedObjective
-        The stated problem, which judges the run whatever it minimises.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
+    stated : Objective
+        The stated problem's, which judges the run whatever it minimises.
+    examples : tuple of numpy.ndarray
+        X and y of the stated problem.
     optimum : float
         Exact minimum, or infimum, of the stated objective.
-    name : str
-        Label of the progress bar.
+    where : Setting, optional
+        The program's own examples, if what it logs is to be kept.
 
     Returns
     -------
     Run
-        History, metrics and arrays. The metrics `objective`, `sampled_loss` and the verdicts
-        are medians over replicas at the last epoch, `objective_lower` and `objective_upper`
-        the 5 % and 95 % quantiles; `gap` is the median less the optimum; `spread` is the
-        median standard deviation of a replica's sampled loss over the last tenth of the
-        epochs; `kinks` and `kinks_printed` are totals over replicas and steps.
+        History, replicas, metrics and arrays.
 
     Raises
     ------
-    DivergenceError
-        If a replica diverges.
+    DivergedError
+        If a replica's objective is no longer finite.
     """
-    rows, checkpoints = [], []
-    kinks = kinks_printed = 0
-    tail = -(-recipe.epochs // 10)
-    mean = squares = np.zeros(recipe.replicas)
-    for number, epoch in enumerate(tqdm(epochs, name, recipe.epochs, disable=None), start=1):
-        theta = honest(recipe, epoch.theta)
-        value = objective(stated, theta, X, y)
+    logger = Logger(recipe, where) if where else None
+    history, pending, losses, checkpoints, steps = [], [], [], [], []
+    (kinks, printed), taken = np.zeros((2, recipe.replicas), int), 0
+    for number, epoch in enumerate(epochs, start=1):
+        value = objective(stated, stated_parameters(recipe, epoch.theta), *examples)
         if lost := int((~np.isfinite(value)).sum()):
-            raise DivergenceError(
-                f"learning_rate = {recipe.learning_rate}: {name} diverges in "
-                f"epoch {number}, {lost} of {recipe.replicas} replicas lost"
+            raise DivergedError(
+                f"diverges in epoch {number}, {lost} of {recipe.replicas} replicas lost"
             )
-        rows.append([number, *_summary(epoch.sampled_loss), *_summary(value)])
-        kinks += int(epoch.kinks.sum())
-        kinks_printed += int(epoch.kinks_printed.sum())
+        if logger:
+            logger.see(epoch)
+        taken += len(epoch.losses)
+        losses.append(epoch.losses.mean(axis=0))
+        pending.append((losses[-1], value))
+        if len(pending) == GROUP:
+            history.append(_summary(pending))
+            pending = []
+        kinks += (epoch.y * epoch.z == 1).sum(axis=(0, 1))
+        printed += (epoch.z == 1).sum(axis=(0, 1))
         if recipe.checkpoint and number % recipe.checkpoint == 0:
-            checkpoints.append(epoch.theta.copy())
-        if (count := number - recipe.epochs + tail) > 0:  # Welford's running variance
-            deviation = epoch.sampled_loss - mean
-            mean = mean + deviation / count
-            squares = squares + deviation * (epoch.sampled_loss - mean)
-    columns = ["epoch"]
-    columns += [f"{kind}{part}" for kind in ("sampled_loss", "objective") for part in PARTS]
-    history = pd.DataFrame(rows, columns=columns).assign(optimum=optimum)
+            checkpoints.append(epoch.theta.T.copy())
+            steps.append(taken)
+    history += [_summary(pending)] if pending else []
+    losses = np.array(losses).T
+    tail = losses[:, (9 * losses.shape[1]) // 10 :]
+    table = {
+        "reported_loss": tail.mean(axis=1),
+        "spread": tail.std(axis=1),
+        "objective": value,
+        **verdicts(stated, (final := stated_parameters(recipe, epoch.theta)), *examples),
+        **summands(stated, final, *examples),
+    }
+    if stated.loss == "hinge":
+        table |= {"kinks": kinks, "kinks_printed": printed}
+    columns = [f"{kind}{part}" for kind in ("sampled_loss", "objective") for part in PARTS]
+    frame = pd.DataFrame(np.concatenate(history), columns=columns).assign(optimum=optimum)
+    frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
+    arrays = {"theta": epoch.theta.T.copy(), "losses": losses}
+    if logger:
+        arrays["logged"] = np.array(logger.values)[:, 0]
+    if checkpoints:
+        arrays |= {"checkpoints": np.stack(checkpoints), "steps": np.array(steps)}
+    replicas = pd.DataFrame(table)
+    return Run(frame, replicas, _metrics(frame, replicas, optimum), arrays)
+
+
+def _metrics(history: pd.DataFrame, replicas: pd.DataFrame, optimum: float) -> dict[str, float]:
     last = history.iloc[-1]
     metrics = {
         "objective": last["objective"],
@@ -110,21 +136,17 @@ def record(
         "objective_upper": last["objective_upper"],
         "gap": last["objective"] - optimum,
         "sampled_loss": last["sampled_loss"],
-        "spread": float(np.median(np.sqrt(squares / tail))),
+        "spread": float(replicas["spread"].median()),
     }
-    for key, values in verdicts(stated, theta, X, y).items():
-        metrics[key] = float(np.median(values))
-    if stated.loss == "hinge":
-        metrics |= {"kinks": kinks, "kinks_printed": kinks_printed}
-    arrays = {"theta": epoch.theta}
-    if checkpoints:
-        arrays["checkpoints"] = np.stack(checkpoints)
-        arrays["steps"] = np.arange(1, len(checkpoints) + 1) * recipe.checkpoint * recipe.steps
-    return Run(history, metrics, arrays)
+    for name in {"accuracy", "margin", "rmse"} & set(replicas):
+        metrics[name] = float(replicas[name].median())
+    for name in {"kinks", "kinks_printed"} & set(replicas):
+        metrics[name] = int(replicas[name].sum())
+    return dict(sorted(metrics.items()))
 
 
-PARTS = ("", "_lower", "_upper", "_first")
-
-
-def _summary(values: np.ndarray) -> list[float]:
-    return [*np.quantile(values, (0.5, 0.05, 0.95)), values[0]]
+def _summary(pending: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return PARTS of either quantity for each pending epoch, a row each."""
+    values = np.array(pending)  # (epochs, 2, replicas)
+    parts = [*np.quantile(values, (0.5, 0.05, 0.95), axis=2), values[:, :, 0]]
+    return np.stack(parts, axis=2).reshape(len(values), -1)

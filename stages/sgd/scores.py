@@ -1,67 +1,62 @@
-"""How a solution is judged: by the stated objective, and otherwise."""
+"""How a solution is judged: by the stated objective, and otherwise; one value a replica.
+
+Shapes: θ (d, replicas) of the stated model, X (N, columns), y (N,).
+"""
 
 import numpy as np
 
 from stages.sgd.datasets import true_function
 from stages.sgd.losses import LOSSES
-from stages.sgd.models import features, output
-from stages.sgd.recipe import Objective, StatedObjective
+from stages.sgd.models import features, output, penalty
+from stages.sgd.schema import Objective
 
 
 def objective(stated: Objective, theta: np.ndarray, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return (1/N) Σᵢ ℓ(z(xᵢ), yᵢ) + λ‖w‖², w being the weights of the features.
-
-    Parameters
-    ----------
-    stated : Objective
-        Model, loss and λ.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
-
-    Returns
-    -------
-    numpy.ndarray, shape (replicas,)
-        Value of each replica.
-    """
-    losses = LOSSES[stated.loss](output(stated.model, theta, X), y)
-    weights = theta[:, : features(stated.model, X).shape[1]]
-    return losses.mean(axis=1) + stated.regularization * (weights**2).sum(axis=1)
+    """Return (1/N) Σᵢ ℓ(z(xᵢ), yᵢ) + λ‖w‖², shape (replicas,)."""
+    losses = LOSSES[stated.loss](output(stated.model, theta, X), y[:, None])
+    return losses.mean(axis=0) + penalty(stated, theta, X)
 
 
 def verdicts(
-    stated: StatedObjective, theta: np.ndarray, X: np.ndarray, y: np.ndarray
+    stated: Objective, theta: np.ndarray, X: np.ndarray, y: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Judge solutions otherwise than by their objective.
-
-    Parameters
-    ----------
-    stated : StatedObjective
-        Stated problem.
-    theta : numpy.ndarray, shape (replicas, d)
-        Parameters.
-    X : numpy.ndarray, shape (N, columns)
-        Examples.
-    y : numpy.ndarray, shape (N,)
-        Labels or targets.
 
     Returns
     -------
     dict of str to numpy.ndarray, shape (replicas,)
         For a classifier `accuracy`, the share of examples with yz > 0, and `margin`, the
-        smallest geometric margin minᵢ yᵢzᵢ / ‖w‖. For the network `rmse`, the root of the
-        mean squared distance from the true function over the grid.
+        smallest geometric margin minᵢ yᵢzᵢ / ‖w‖, 0 for w = 0. For the network `rmse`, the root
+        of the mean squared distance from the true function over the grid.
     """
     if stated.model == "two_layer":
         x = np.linspace(stated.grid.lower, stated.grid.upper, stated.grid.points)
-        distance = output(stated.model, theta, x[:, None]) - true_function(x)
-        return {"rmse": np.sqrt((distance**2).mean(axis=1))}
-    margins = y * output(stated.model, theta, X)
-    weights = theta[:, : features(stated.model, X).shape[1]]
+        distance = output(stated.model, theta, x[:, None]) - true_function(x)[:, None]
+        return {"rmse": np.sqrt((distance**2).mean(axis=0))}
+    margins = y[:, None] * output(stated.model, theta, X)
+    norms = np.linalg.norm(theta[: features(stated.model, X).shape[1]], axis=0)
     return {
-        "accuracy": (margins > 0).mean(axis=1),
-        "margin": margins.min(axis=1) / np.linalg.norm(weights, axis=1),
+        "accuracy": (margins > 0).mean(axis=0),
+        "margin": np.divide(margins.min(axis=0), norms, out=np.zeros_like(norms), where=norms > 0),
     }
+
+
+def summands(
+    stated: Objective, theta: np.ndarray, X: np.ndarray, y: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return what every classifier's objective is made of: both mean losses and ‖w‖².
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (replicas,)
+        `logistic_loss`, `hinge_loss` and `squared_norm`; nothing for the network.
+    """
+    if stated.model == "two_layer":
+        return {}
+    z = output(stated.model, theta, X)
+    means = {f"{name}_loss": LOSSES[name](z, y[:, None]).mean(axis=0) for name in CLASSIFIERS}
+    weights = theta[: features(stated.model, X).shape[1]]
+    return means | {"squared_norm": (weights**2).sum(axis=0)}
+
+
+CLASSIFIERS = ("logistic", "hinge")

@@ -1,0 +1,63 @@
+"""Check params.yaml, names first, before anything else runs: python -m stages.check."""
+
+from typing import Any
+
+from stages.common import files, parameters
+from stages.sgd.datasets import DATASETS
+from stages.sgd.recipe import Problem, Program
+from stages.sgd.schema import Dataset, Name, Objective, Section
+
+
+class Variant(Section):
+    """An objective on a dataset that is solved exactly and not trained."""
+
+    dataset: Dataset
+    objective: Objective
+
+
+def main() -> None:
+    """Write `data/checked.txt`, the same whenever params.yaml can be run.
+
+    Raises
+    ------
+    InputError
+        If a name can not be part of a path, a section is not what it must be, or one refers to
+        what is not there.
+    """
+    for name in parameters.load("datasets", dict[Name, Any]):
+        if name not in DATASETS:
+            _refuse(f"datasets.{name}", f"must be {', '.join(DATASETS)}")
+        parameters.load(f"datasets.{name}", DATASETS[name][0])
+    problems = parameters.load("problems", dict[Name, Problem])
+    programs = parameters.load("programs", dict[Name, Program])
+    parameters.load("variants", dict[Name, Variant])
+    ablations = parameters.load("ablations", dict[Name, dict[Name, Name]])
+    for name, program in programs.items():
+        key = f"programs.{name}"
+        _refer(f"{key}.problem", program.problem, problems)
+        stated = problems[program.problem]
+        _refer(f"{key}.dataset", program.dataset, [stated.dataset])
+        try:
+            program.recipe(stated.objective)
+        except ValueError as error:
+            _refuse(key, str(error))
+        if name in problems or name in ("exact", "certificate", "numpy", "torch"):
+            _refuse(key, "a program must not be called like a problem or a solver")
+    for name, ablation in ablations.items():
+        for end in ("program", "reference"):
+            _refer(f"ablations.{name}.{end}", ablation.get(end), programs)
+        _refer(f"ablations.{name}.problem", ablation.get("problem"), problems)
+    files.write_text("data/checked.txt", "params.yaml can be run\n")
+
+
+def _refer(key: str, value: object, known: Any) -> None:
+    if value not in known:
+        _refuse(f"{key} = {value!r}", f"must be {', '.join(known)}")
+
+
+def _refuse(what: str, why: str) -> None:
+    raise files.InputError(f"{parameters.PATH}: {what}: {why}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""What can not go together in a recipe, and what PyTorch can not express."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stages.sgd.recipe import Recipe
+
+
+def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
+    """Return what can not go together, each with what to say of it."""
+    model, loss = recipe.objective.model, recipe.objective.loss
+    datasets = {"affine": ("gaussian", "disc"), "quadratic": ("disc",), "two_layer": ("wave",)}
+    network, start, order, log = recipe.network, recipe.start, recipe.order, recipe.log
+    follows = {v for v in dict(recipe.intercept).values() if v not in (None, "none")}
+    logistic_only = ("one_minus_loss", "flipped_exponent", "label_forgotten_in_exponent")
+    only_logistic = recipe.derivative in (*logistic_only, "per_feature")
+    return [
+        (
+            recipe.dataset not in datasets[model],
+            f"model {model} takes dataset {' or '.join(datasets[model])}",
+        ),
+        (
+            (recipe.epochs is None) == (recipe.updates is None),
+            "either epochs or updates must be given",
+        ),
+        (
+            network != (start.law == "network"),
+            f"model {model} does not take start.law {start.law}",
+        ),
+        (
+            (start.law == "network" and start.stream != "before") != (start.scales is not None),
+            "start.scales goes with start.law network, unless start.stream is before",
+        ),
+        (start.stream == "before" and not network, "start.stream before goes with model two_layer"),
+        (
+            start.stream == "torch" and start.law != "linear",
+            "start.stream torch goes with start.law linear",
+        ),
+        (
+            start.law == "linear" and start.stream not in ("own", "torch"),
+            "start.law linear goes with start.stream own or torch",
+        ),
+        (start.low > start.high, "start.low must not be above start.high"),
+        (
+            only_logistic and loss != "logistic",
+            f"derivative {recipe.derivative} goes with loss logistic",
+        ),
+        (network and bool(follows), "model two_layer takes no intercept"),
+        (
+            network and recipe.penalty != type(recipe.penalty)(),
+            "model two_layer takes no penalty",
+        ),
+        (
+            network and bool(recipe.regularization),
+            "model two_layer takes no regularization",
+        ),
+        (
+            network and recipe.batch.reduction == "margin",
+            "batch.reduction margin goes with loss logistic or hinge",
+        ),
+        (
+            not network and recipe.update != "simultaneous",
+            f"update {recipe.update} goes with model two_layer",
+        ),
+        (
+            recipe.accumulate and recipe.update != "simultaneous",
+            "accumulate goes with update simultaneous",
+        ),
+        (
+            recipe.accumulate and not recipe.penalty.times_rate,
+            "accumulate goes with penalty.times_rate true",
+        ),
+        (
+            network and (recipe.data.negative, recipe.data.positive) != (-1.0, 1.0),
+            "model two_layer has no labels to code",
+        ),
+        (
+            network
+            and (recipe.data.transposed or recipe.data.features != type(recipe.data.features)()),
+            "dataset wave takes neither data.transposed nor data.features",
+        ),
+        (
+            log.value == "held_out" and recipe.data.train is None,
+            "log.value held_out goes with data.train",
+        ),
+        (
+            log.value == "worst_margin" and (network or log.loss is not None),
+            "log.value worst_margin goes with a classifier and without log.loss",
+        ),
+        (
+            network and log.loss not in (None, "squared"),
+            "log.loss logistic or hinge goes with a classifier",
+        ),
+        (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
+        (
+            order.law == "blocks" and (order.examples or 2**31) < recipe.batch.size,
+            "order.examples must be at least batch.size",
+        ),
+    ]
+
+
+def not_in_torch(recipe: "Recipe") -> str | None:
+    """Return why autograd and `torch.optim.SGD` can not run a recipe, if they can not."""
+    sources = recipe.sources
+    for field, broken in (
+        (f"derivative {recipe.derivative}", recipe.derivative != "exact"),
+        (
+            f"intercept.gradient {sources.gradient} beside intercept.output {sources.output}",
+            sources.gradient != sources.output,
+        ),
+        ("penalty.times_rate false", not recipe.penalty.times_rate and recipe.penalised),
+        (
+            "a negative penalty.factor",  # weight_decay must not be negative
+            recipe.penalty.factor < 0 and recipe.penalised,
+        ),
+        (f"update {recipe.update}", recipe.update != "simultaneous"),
+    ):
+        if broken:
+            return f"implementation torch does not take {field}: autograd takes the gradient"
+    return None

@@ -1,0 +1,211 @@
+"""What a recipe does that its stated problem does not ask for, and the words for it."""
+
+from typing import Any, NamedTuple
+
+from stages.sgd.fields import Intercept, Schedule
+from stages.sgd.recipe import Recipe
+
+
+class Deviation(NamedTuple):
+    """One thing that a recipe does and its stated problem does not ask for.
+
+    Attributes
+    ----------
+    field : str
+        Dotted field of the recipe.
+    name : str
+        What it is, as a noun.
+    words : str
+        What it is, as a sentence.
+    """
+
+    field: str
+    name: str
+    words: str
+
+
+# Field, a noun for its deviation, and a sentence; {} is the value, {stated} what the problem asks
+# for. Fields that are not here (learning rate, length, law of the start, generators, moment of the
+# log) are choices that the problems leave open.
+WORDS: dict[str, tuple[str, str]] = {
+    "data.seed": ("other data", "the data are drawn with seed {}"),
+    "data.transposed": ("transposed data", "the features are drawn in the transposed shape"),
+    "data.features": ("features of another law", "the features have another law"),
+    "data.negative": ("another coding of −1", "the negative label is coded {:g}"),
+    "data.positive": ("another coding of +1", "the positive label is coded {:g}"),
+    "data.train": ("examples held out", "only {} examples are trained on"),
+    "intercept": ("{} in the input", "what follows the features is {}, not {stated}"),
+    "intercept.output": ("{} in the output", "in the output {} follows the features"),
+    "intercept.gradient": ("{} in the gradient", "in the gradient {} follows the features"),
+    "intercept.log": ("{} in the logged loss", "in the logged loss {} follows the features"),
+    "batch.size": ("mini-batches", "a step takes {} examples"),
+    "batch.reduction": ("the batch's reduction", "the batch's losses are not averaged: {}"),
+    "derivative": ("the wrong gradient", "the loss's derivative is {}"),
+    "gradient_factor": ("the scaled gradient", "the gradient is multiplied by {:g}"),
+    "regularization": ("another λ", "λ is {:g}, not {stated:g}"),
+    "penalty.factor": ("the penalty's factor", "the penalty's gradient is {:g}λw, not 2λw"),
+    "penalty.covers": ("what λ covers", "λ covers {}"),
+    "penalty.logged": ("the penalty not logged", "the logged loss leaves out the penalty"),
+    "penalty.times_rate": ("the penalty without η", "η does not multiply the penalty's gradient"),
+    "start.stream": ("the stream seeded again", "the stream is seeded again before θ₀"),
+    "order.law": ("the order of the examples", "the examples come {}"),
+    "order.examples": ("examples never drawn", "only the first {} examples can be drawn"),
+    "schedule": ("the schedule", "the learning rate is not constant: {}"),
+    "log.value": ("another quantity logged", "what is logged is {}"),
+    "log.loss": ("another loss logged", "what is logged is the {} loss"),
+    "update": ("the parts one by one", "the network's parts are updated one by one, {}"),
+    "accumulate": ("the gradient not zeroed", "the gradient is not zeroed between steps"),
+    "precision": ("single precision", "the arithmetic is in {}"),
+    "steps": ("the steps an epoch", "an epoch is {} steps, not as many as there are examples"),
+}
+SPECIAL = {  # where the sentence above would not do
+    ("intercept", "none"): ("no intercept", "there is no intercept"),
+    ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
+    ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
+}
+CHOICES = {  # nouns for what two programs may differ in besides
+    "start": "the initial parameters",
+    "learning_rate": "the learning rate",
+    "epochs": "the number of epochs",
+    "updates": "the number of steps",
+    "order.generator": "the generator",
+    "order.seed": "the seed",
+    "order.skipped": "the examples skipped",
+    "log.every": "how often the loss is logged",
+    "log.moment": "when the loss is logged",
+    "log.phase": "which step is logged",
+    "log.start": "the loss logged at the start",
+}
+VALUES = {  # of a field, in words
+    "derivative": {
+        "one_minus_loss": "(1 − loss)·y, of the wrong size and sign",
+        "flipped_exponent": "−y σ(+yz): the exponent's sign is flipped",
+        "label_forgotten": "−σ(−yz): the factor y is forgotten",
+        "label_forgotten_in_exponent": "−y σ(−z): y is forgotten in the exponent",
+        "per_feature": "−y σ(−xⱼz) for feature j: the exponent is a vector, without y",
+    },
+    "batch.reduction": {"sum": "they are summed", "margin": "their margins are summed first"},
+    "penalty.covers": {
+        "all": "the weight of what follows the features too",
+        "slopes": "the weights without that of φ's constant",
+    },
+    "order.law": {
+        "permutation": "in one permutation for all epochs",
+        "reshuffle": "in a new permutation each epoch",
+        "cyclic": "in turn",
+        "blocks": "in fixed blocks",
+    },
+    "log.value": {
+        "held_out": "the objective of the examples held out",
+        "worst_margin": "the worst margin, max 1 − yz",
+    },
+    "update": {"u_b_a": "u first", "a_b_u": "a first"},
+    "intercept": {"none": "nothing", "constant": "the constant 1", "label": "the label"},
+    "schedule": {
+        "inverse": "it falls as 1/t",
+        "inverse_sqrt": "it falls as 1/√t",
+        "step": "it falls in steps",
+    },
+}
+HARMLESS = {  # values that are no deviation in a field that can deviate; the first undoes one
+    "start.stream": ("numpy", "own", "before", "torch"),
+    "log.value": ("objective", "sampled"),
+}
+
+
+def get(recipe: Recipe, field: str) -> Any:
+    """Return the value of a dotted field, of `intercept` and `regularization` as they apply."""
+    head, _, tail = field.partition(".")
+    if head == "intercept":
+        return getattr(recipe.sources, tail) if tail else recipe.sources
+    if field == "regularization":
+        return recipe.penalised
+    value = getattr(recipe, head)
+    return getattr(value, tail) if tail else value
+
+
+def replace(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return a recipe with other values of dotted fields, checked.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If they can not go together.
+    """
+    fields = dict(recipe)
+    for field, value in changes.items():
+        head, _, tail = field.partition(".")
+        fields[head] = fields[head].model_copy(update={tail: value}) if tail else value
+    return Recipe(**fields)
+
+
+def deviations(recipe: Recipe, stated: Recipe) -> list[Deviation]:
+    """Return what a recipe does that its stated problem does not ask for, in WORDS' order.
+
+    Parameters
+    ----------
+    recipe, stated : Recipe
+        A run, and the protocol's recipe for the same problem.
+    """
+    fields = [f for f in WORDS if get(recipe, f) not in (get(stated, f), *HARMLESS.get(f, ()))]
+    return [describe(recipe, stated, f) for f in fields if _matters(recipe, f)]
+
+
+def describe(recipe: Recipe, stated: Recipe, field: str) -> Deviation:
+    """Return the words for the value of one field of WORDS."""
+    value, asked = (_plain(get(r, field)) for r in (recipe, stated))
+    values = VALUES.get(field) or VALUES.get(field.partition(".")[0], {})
+    said, not_this = (values.get(v, v) if isinstance(v, str) else v for v in (value, asked))
+    name, words = SPECIAL.get((field, value), WORDS[field])
+    return Deviation(field, name.format(said), words.format(said, stated=not_this))
+
+
+def undo(recipe: Recipe, stated: Recipe, fields: list[str]) -> Recipe:
+    """Return the recipe with some deviations undone.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If what is left can not go together.
+    """
+    return replace(recipe, {f: HARMLESS.get(f, (get(stated, f),))[0] for f in fields})
+
+
+def differences(first: Recipe, second: Recipe) -> dict[str, str]:
+    """Return the fields in which two recipes for one problem differ, each with a noun.
+
+    Raises
+    ------
+    ValueError
+        If they differ in what has no words: the problem, or the number of replicas.
+    """
+    found = {}
+    for field in (*WORDS, *CHOICES):
+        if get(first, field) == get(second, field) or not _matters(first, field):
+            continue
+        if field != "start.stream":  # `start` says it
+            named = describe(first, second, field).name if field in WORDS else CHOICES[field]
+            found[field] = named
+    heads = {field.partition(".")[0] for field in found} | {"checkpoint", "regularization"}
+    unsaid = [f for f in Recipe.model_fields if getattr(first, f) != getattr(second, f)]
+    if wrong := sorted(set(unsaid) - heads):
+        raise ValueError(f"the programs must not differ in {', '.join(wrong)}")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Return what stands for a section in VALUES and SPECIAL."""
+    if isinstance(value, Schedule):
+        return value.law
+    return value.output if isinstance(value, Intercept) else value
+
+
+def _matters(recipe: Recipe, field: str) -> bool:
+    """Say whether a field has any effect beside the others."""
+    if field == "steps":
+        epochal = recipe.log.every == "epoch" or recipe.order.law in ("permutation", "reshuffle")
+        return recipe.steps is not None and (epochal or recipe.schedule.unit == "epoch")
+    if field.startswith("intercept"):
+        alike = len(set(dict(recipe.sources).values())) == 1
+        return alike == (field == "intercept")
+    return field != "batch.reduction" or recipe.batch.size > 1
