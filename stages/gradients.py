@@ -62,7 +62,7 @@ def network_errors(rng: np.random.Generator, section: Gradients) -> dict[str, di
         _, by_hand = two_layer(theta, x)
 
         def network(theta: torch.Tensor, x: np.ndarray = x) -> torch.Tensor:
-            return by_torch.two_layer_output(theta, torch.from_numpy(x))[0]
+            return by_torch.two_layer_output(theta, torch.from_numpy(x))
 
         references = {
             "autograd": autograd(network, theta),

@@ -10,14 +10,13 @@ from contextlib import chdir
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pytest
 import yaml
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from stages.common import parameters
-from stages.sgd.datasets import DATASETS
+from stages.sgd import datasets
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,12 +41,17 @@ def shorten(folder):
     params["protocol"]["replicas"] = 3
     for problem in params["problems"].values():
         problem["epochs"] = 4
-    for program in params["published"].values():
-        program["epochs"] = 20 if program["epochs"] == 5000 else 10
+    for program in params["programs"].values():
+        if "updates" in program:
+            program["updates"] = 40
+        else:
+            program["epochs"] = 20 if program["epochs"] == 5000 else 10
         program["replicas"] = 3
     params["problems"]["two_layer"]["checkpoint"] = 2
-    params["published"]["problem_7"]["checkpoint"] = 5
+    params["programs"]["problem_7"]["checkpoint"] = 5
     params["gradients"]["trials"] = params["divergence"]["pairs"] = 5
+    params["survey"]["replicas"] = 2
+    params["fresh"]["examples"] = 50
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
@@ -132,14 +136,12 @@ def scratch(tmp_path, monkeypatch, params):
     return write
 
 
+def section(name):
+    """Return the section of params.yaml that a dataset is drawn from."""
+    return parameters.load(f"datasets.{name}", datasets.DATASETS[name][0])
+
+
 @pytest.fixture
 def draw(scratch):
-    """Return a function that draws a dataset: its draw, X and y."""
-
-    def drawn(name):
-        schema, function = DATASETS[name]
-        result = function(parameters.load(f"datasets.{name}", schema))
-        *features, y = result.columns.values()
-        return result, np.column_stack(features), y.astype(float)
-
-    return drawn
+    """Return a function that draws a dataset of the study."""
+    return lambda name: datasets.draw(section(name))

@@ -186,9 +186,9 @@ def differences(first: Recipe, second: Recipe) -> dict[str, str]:
         if field != "start.stream":  # `start` says it
             named = describe(first, second, field).name if field in WORDS else CHOICES[field]
             found[field] = named
-    heads = {field.partition(".")[0] for field in found} | {"checkpoint", "regularization"}
-    unsaid = [f for f in Recipe.model_fields if getattr(first, f) != getattr(second, f)]
-    if wrong := sorted(set(unsaid) - heads):
+    said = {field.partition(".")[0] for field in (*WORDS, *CHOICES)} | {"checkpoint"}
+    unsaid = [f for f in set(Recipe.model_fields) - said if getattr(first, f) != getattr(second, f)]
+    if wrong := sorted(unsaid):
         raise ValueError(f"the programs must not differ in {', '.join(wrong)}")
     return found
 

@@ -110,7 +110,8 @@ def train_together(
     members = [_Member(recipe, section, seed, problem) for recipe in recipes]
     groups: dict[object, list[int]] = {}
     for n, recipe in enumerate(recipes):
-        groups.setdefault((shared(recipe), recipe.replicas), []).append(n)
+        end = members[n].left if recipe.accumulate else None  # what it gathers is not carried over
+        groups.setdefault((shared(recipe), recipe.replicas, end), []).append(n)
     for group in groups.values():
         yield from _train_group([(n, members[n]) for n in group])
 

@@ -1,0 +1,236 @@
+"""Each program against a scalar loop written from its description, or its recorded numbers."""
+
+import json
+import math
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import section
+
+from stages import dataset, run
+from stages.run import program_job
+from stages.sgd import by_numpy, by_torch, datasets
+from stages.sgd.draws import draw_run, rates
+from stages.sgd.logs import Logger, setting
+from stages.sgd.models import stated_parameters
+from stages.sgd.scores import objective, verdicts
+
+EPOCHS = 4
+SEEDS = (0, 1, 5)
+
+
+def gaussian():
+    np.random.seed(0)
+    X = np.random.standard_normal((30, 20))
+    return X, 2 * np.random.randint(2, size=30) - 1
+
+
+def pytorch_program(seed, steps, learning_rate, loss):
+    X, y = gaussian()
+    random.seed(seed)
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(20, 1)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=learning_rate)
+    for _ in range(EPOCHS):
+        losses = []
+        for _ in range(steps):
+            i = random.randint(0, 29)
+            value = loss(int(y[i]) * layer(torch.FloatTensor(X[i])), layer.weight).squeeze()
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            losses.append(value.item())
+        yield sum(losses) / steps
+
+
+def appendix_a(seed):
+    yield from pytorch_program(
+        seed, 30, 1e-4, lambda margin, w: -torch.nn.functional.logsigmoid(margin)
+    )
+
+
+def appendix_c(seed):
+    yield from pytorch_program(
+        seed, 20, 1e-3, lambda margin, w: torch.clamp(1 - margin, min=0) + 0.1 * (w**2).sum()
+    )
+
+
+def appendix_b(seed):
+    X, y = gaussian()
+    w = np.random.uniform(0, 1, 21)
+    random.seed(seed)
+    for _ in range(EPOCHS):
+        total = 0.0
+        for _ in range(20):
+            i = random.randint(0, 29)
+            z = sum(w[j] * X[i, j] for j in range(20)) + w[20]
+            loss = math.log(1 + math.exp(-y[i] * z))
+            total += loss
+            last = y[i]
+            for j in range(21):
+                w[j] -= 1e-4 * (1 - loss) * y[i] * (X[i, j] if j < 20 else last)
+        yield total / 20
+
+
+def leaky_svm(X, y, w, steps):
+    for _ in range(EPOCHS):
+        total = 0.0
+        for _ in range(steps):
+            i = random.randint(0, 29)
+            x = [*X[i], y[i]]
+            margin = y[i] * sum(wj * xj for wj, xj in zip(w, x, strict=True))
+            total += max(0.0, 1 - margin) + 0.1 * sum(wj * wj for wj in w)
+            inside = margin < 1
+            w = [
+                wj - 1e-3 * (0.2 * wj - (y[i] * xj if inside else 0.0))
+                for wj, xj in zip(w, x, strict=True)
+            ]
+        yield total / steps
+
+
+def appendix_d(seed):
+    X, y = gaussian()
+    w = np.random.uniform(0, 1, 21)
+    random.seed(seed)
+    yield from leaky_svm(X, y, w, 20)
+
+
+def appendix_e(seed):
+    np.random.seed(0)
+    plane = np.random.standard_normal((2, 30))
+    y = [1 if u * u + v * v > 0.7 else -1 for u, v in plane.T]
+    c, s = math.cos(0.5), math.sin(0.5)
+    moved = [(c * u - s * v + 1, s * u + c * v + 1) for u, v in plane.T]
+    phi = [(1, u, u * u, v, v * v) for u, v in moved]
+    w = np.random.uniform(0, 1, 6)
+    random.seed(seed)
+    yield from leaky_svm(phi, y, w, 5)
+
+
+def problem_7(seed, epochs=EPOCHS):
+    np.random.seed(0)
+    a, b = (np.random.normal(0, 4, 50) for _ in range(2))
+    u = np.random.normal(0, 0.05, 50)
+    X = np.random.normal(0, 1, 30)
+    if seed:
+        np.random.seed(seed)
+    for _ in range(epochs):
+        total = 0.0
+        for _ in range(50):
+            x = X[np.random.randint(0, 29)]
+            s = 1 / (1 + np.exp(-(a * x + b)))
+            residual = u @ s - (x - 2) * math.cos(4 * x)
+            total += residual**2 / 2
+            slope = 0.007 * residual * u * s * (1 - s)
+            a, b, u = a - slope * x, b - slope, u - 0.007 * residual * s
+        yield total / 50
+
+
+PROGRAMS = [
+    (appendix_a, 1e-4),  # the source computes this one and appendix_c in float32
+    (appendix_b, 1e-9),
+    (appendix_c, 1e-4),
+    (appendix_d, 1e-9),
+    (appendix_e, 1e-9),
+    (problem_7, 1e-9),
+]
+SOLUTIONS = [
+    (solution["id"], replica, run)
+    for path in sorted(Path(__file__).parent.glob("solutions/*.json"))
+    for solution in [json.loads(path.read_text())]
+    for replica, run in enumerate(solution["runs"])
+]
+
+
+def start(name, **changes):
+    """Return a program's recipe, examples, initial parameters and epochs."""
+    job = program_job(f"programs.{name}")
+    recipe = job.recipe.model_copy(update=changes)
+    data = datasets.draw(section(recipe.dataset), recipe.data)
+    where = setting(recipe, data)
+    theta, order = draw_run(recipe, data, where.trained, job.seed, name)
+    train = {"numpy": by_numpy, "torch": by_torch}[job.implementation].train
+    eta = rates(recipe, len(where.trained[1]))
+    return recipe, where, theta, train(recipe, where.trained, theta, order, eta, recipe.replicas)
+
+
+def losses(name, **changes):
+    return np.array([epoch.losses.mean(axis=0) for epoch in start(name, **changes)[-1]])
+
+
+@pytest.mark.parametrize(("scalar", "tolerance"), PROGRAMS)
+def test_program_follows_its_scalar_loop(scalar, tolerance, scratch):
+    found = losses(scalar.__name__, epochs=EPOCHS, replicas=max(SEEDS) + 1)
+    for seed in SEEDS:
+        np.testing.assert_allclose(found[:, seed], list(scalar(seed)), rtol=tolerance)
+
+
+def test_problem_7_follows_its_one_trajectory_to_the_end(scratch):
+    found = losses("problem_7", replicas=1)
+    assert found.shape == (200, 1)
+    np.testing.assert_allclose(found[:, 0], list(problem_7(0, epochs=200)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "replica", "expected"), SOLUTIONS, ids=[f"{s[0]}-{s[1]}" for s in SOLUTIONS]
+)
+def test_a_solution_is_reproduced(name, replica, expected, scratch):
+    """Reference numbers have nine significant digits."""
+    recipe, where, theta, epochs = start(name, replicas=replica + 1)
+    logger, seen, nine = Logger(recipe, where), [], {"rtol": 1e-8, "atol": 1e-12}
+    for epoch in epochs:
+        logger.see(epoch)
+        seen += epoch.examples[: 40 - len(seen), :, replica].tolist() if len(seen) < 40 else []
+    seen = seen if recipe.batch.size > 1 else [i for (i,) in seen]
+    assert seen == expected["indices_head"]
+    np.testing.assert_allclose(theta[:, replica], expected["initial"], rtol=5e-9, atol=0)
+    logged = [logger.values[n][replica] for n in expected["logged_at"]]
+    np.testing.assert_allclose(logged, expected["logged"], **nine)
+    final = epoch.theta[:, replica]
+    np.testing.assert_allclose(final, expected["final"], **nine)
+    own = recipe.objective.model_copy(update={"regularization": recipe.penalised})
+    stated = stated_parameters(recipe, final[:, None])
+    judged = {"objective": objective(own, stated, *where.whole)}
+    judged |= verdicts(own, stated, *where.whole)
+    for key, value in expected["judged"].items():
+        np.testing.assert_allclose(judged[key][0], value, rtol=1e-6, atol=1e-12)
+
+
+def test_every_solution_is_a_program(params):
+    assert {s[0] for s in SOLUTIONS} == {n for n in params["programs"] if n.startswith("s0")}
+
+
+def test_the_trace_is_replica_0_to_the_last_digit(scratch, capsys):
+    dataset.main("disc")
+    run.main("programs.s03_quadratic_logistic", None, traced=True)
+    found = json.loads(capsys.readouterr().out)
+    (expected,) = [s[2] for s in SOLUTIONS if s[0] == "s03_quadratic_logistic"]
+    assert found["initial"] == expected["initial"] == [0.0] * 5
+    assert found["indices_head"] == expected["indices_head"]
+    np.testing.assert_allclose(found["final"], expected["final"], rtol=1e-8)
+    assert len(found["logged"]) == 10000
+    assert found["judged"]["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_torch_initial_parameters_are_those_of_nn_linear(seed, scratch):
+    _, _, theta, _ = start("appendix_a", replicas=4)
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(20, 1)
+    expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
+    tolerance = np.finfo(np.float32).eps / 4
+    np.testing.assert_allclose(theta[:, seed], expected, rtol=0, atol=tolerance)
+
+
+def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratch):
+    _, _, theta, epochs = start("s02_svm", replicas=3, updates=60)
+    seen = np.concatenate([epoch.examples[:, 0] for epoch in epochs])
+    for replica in (1, 2):
+        np.random.seed(replica)
+        expected = [np.random.normal() for _ in range(20)]
+        np.testing.assert_allclose(theta[:, replica], expected, rtol=1e-14)
+        expected = [np.random.randint(30) for _ in range(60)]
+        np.testing.assert_array_equal(seen[:, replica], expected)

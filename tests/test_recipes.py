@@ -1,0 +1,229 @@
+"""Random recipes of the whole vocabulary against scalar loops, PyTorch, and each other."""
+
+import random
+
+import numpy as np
+import pytest
+import scalar
+from conftest import section
+from pydantic import ValidationError
+
+from stages.common import parameters
+from stages.sgd import by_numpy, by_torch, datasets
+from stages.sgd.combinations import not_in_torch
+from stages.sgd.deviations import deviations, differences, get, replace, undo
+from stages.sgd.draws import draw_run, rates
+from stages.sgd.logs import setting, trace
+from stages.sgd.models import stated_parameters
+from stages.sgd.recipe import Problem, Program
+from stages.sgd.together import train_together
+
+PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
+
+
+def random_fields(rng, problem):
+    """Return the fields of a program that may or may not make sense."""
+    one, fields = rng.choice, {}
+
+    def some(share, **values):
+        return {name: value for name, value in values.items() if rng.random() < share}
+
+    def sometimes(share, name, value):
+        if rng.random() < share:
+            fields[name] = value
+
+    laws = ["normal", {"law": "uniform", "low": -1.0, "high": 2.0}, {"law": "normal", "scale": 0.5}]
+    data = {"seed": one([0, 3]), "transposed": one([True, False]), "features": one(laws)}
+    data |= {"negative": one([-1.0, 0.0]), "positive": one([1.0, 2.0]), "train": one([24, 20, 29])}
+    sometimes(0.3, "data", some(0.4, **data))
+    parts = [{"gradient": "label"}, {"log": "label"}, {"output": "none", "log": "constant"}]
+    sometimes(0.5, "intercept", one(["none", "constant", "label", *parts]))
+    reduction = one(["mean", "sum", "margin"])
+    sometimes(0.5, "batch", {"size": one([2, 5, 7]), "reduction": reduction})
+    derivatives = Program.model_fields["derivative"].annotation.__args__
+    sometimes(0.5, "derivative", one(derivatives))
+    sometimes(0.2, "gradient_factor", one([0.5, 1 / 30, 2.0]))
+    sometimes(0.3, "regularization", one([0.0, 0.01, 0.3]))
+    penalty = {"factor": one([2.0, 1.0, 0.0, -2.0]), "covers": one(["weights", "all", "slopes"])}
+    penalty |= {"logged": one([True, False]), "times_rate": one([True, False])}
+    sometimes(0.4, "penalty", some(0.5, **penalty))
+    fields["start"] = {"law": "network", "stream": "before"}
+    if problem != "two_layer":
+        fields["start"] = {"law": one(["zeros", "ones", "normal", "uniform"]), "low": -0.5}
+        fields["start"] |= {"stream": one(["numpy", "reseeded"]), "bias": one(["drawn", "zero"])}
+    orders = ["replacement", "permutation", "reshuffle", "cyclic", "blocks"]
+    fields["order"] = {"law": one(orders), "generator": one(["numpy", "python", "default_rng"])}
+    fields["order"] |= some(0.3, examples=one([29, 19, 20]), seed=one([0, 7]), skipped=one([1, 13]))
+    fields["learning_rate"] = one([0.001, 0.05, 0.01])
+    schedule = {"law": one(["inverse", "inverse_sqrt", "step"]), "decay": one([0.1, 1.0])}
+    schedule |= {"factor": 0.7, "every": one([1, 4]), "unit": one(["step", "epoch"])}
+    sometimes(0.3, "schedule", schedule | {"restart": one([True, False])})
+    log = {"value": one(["sampled", "objective", "held_out", "worst_margin"])}
+    log |= {"loss": one(["logistic", "hinge", "squared"]), "moment": one(["before", "after"])}
+    log |= {"every": one([1, 3, "epoch"]), "phase": one(["first", "last"])}
+    fields["log"] = some(0.5, **log, start=one([True, False]))
+    sometimes(0.3, "update", one(["u_b_a", "a_b_u"]))
+    sometimes(0.15, "accumulate", True)
+    fields |= one([{"epochs": 1}, {"epochs": 3}, {"updates": 5}, {"updates": 61}])
+    sometimes(0.3, "steps", one([4, 20, 50]))
+    return fields
+
+
+def random_recipe(rng):
+    """Return a problem's name, fields and recipe that make sense."""
+    while True:
+        name = rng.choice(PROBLEMS)
+        problem, fields = parameters.load(f"problems.{name}", Problem), random_fields(rng, name)
+        given = {"problem": name, "dataset": problem.dataset, "replicas": 2}
+        try:
+            program = Program(implementation="numpy", **given, **fields)
+            recipe = program.recipe(problem.objective)
+            setting(recipe, datasets.draw(section(recipe.dataset), recipe.data))
+        except ValueError:
+            continue
+        return name, fields, recipe
+
+
+def follow(train, recipe):
+    data = datasets.draw(section(recipe.dataset), recipe.data)
+    where = setting(recipe, data)
+    theta, order = draw_run(recipe, data, where.trained, 0, "test")
+    epochs = train(recipe, where.trained, theta, order, rates(recipe, len(where.trained[1])), 1)
+    return trace(epochs, recipe, where, theta)
+
+
+def close(found, expected, tolerance):
+    scale = max(1.0, np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_recipe_is_its_scalar_loop(seed, scratch):
+    rng = random.Random(seed)
+    for _ in range(30):
+        name, fields, recipe = random_recipe(rng)
+        found = follow(by_numpy.train, recipe)
+        objective = recipe.objective.model_dump()
+        expected = scalar.Program(objective | {"dataset": recipe.dataset}, fields).run()
+        close(found["initial"], expected["initial"], 1e-13)
+        seen = expected["seen"][:40]
+        assert found["indices_head"] == (seen if recipe.batch.size > 1 else [i for (i,) in seen])
+        assert len(found["logged"]) == len(expected["logged"]), (name, fields)
+        close(found["logged"], expected["logged"], 1e-9)
+        close(found["final"], expected["final"], 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_autograd_agrees_where_it_can_say_it(seed, scratch):
+    rng, tried = random.Random(100 + seed), 0
+    while tried < 12:
+        _, _, recipe = random_recipe(rng)
+        if not_in_torch(recipe):
+            continue
+        tried += 1
+        found, expected = (follow(library.train, recipe) for library in (by_torch, by_numpy))
+        close(found["logged"], expected["logged"], 1e-10)
+        close(found["final"], expected["final"], 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_of_different_recipes_is_each_alone(seed, scratch):
+    rng, recipes = random.Random(200 + seed), []
+    while len(recipes) < 30:
+        _, _, recipe = random_recipe(rng)
+        if recipe.dataset == ("gaussian", "disc")[seed % 2]:
+            recipes.append(recipe)
+    drawn = section(recipes[0].dataset)
+    together = dict(train_together(recipes, drawn, 0, "test"))
+    assert sorted(together) == list(range(30))
+    for n, recipe in enumerate(recipes):
+        data = datasets.draw(drawn, recipe.data)
+        where = setting(recipe, data)
+        theta, order = draw_run(recipe, data, where.trained, 0, "test")
+        eta = rates(recipe, len(where.trained[1]))
+        epochs = list(by_numpy.train(recipe, where.trained, theta, order, eta))
+        losses = np.array([epoch.losses.mean(axis=0) for epoch in epochs]).T
+        close(together[n].losses, losses, 1e-11)
+        close(together[n].theta, stated_parameters(recipe, epochs[-1].theta), 1e-11)
+
+
+def test_single_precision_is_a_little_off(scratch):
+    program = parameters.load("programs.s03_logistic", Program)
+    objective = parameters.load("problems.logistic", Problem).objective
+    exact = program.recipe(objective).model_copy(update={"updates": 3000})
+    rough = exact.model_copy(update={"precision": "float32"})
+    ends = [np.array(follow(by_numpy.train, recipe)["final"]) for recipe in (exact, rough)]
+    again = np.array(follow(by_torch.train, rough)["final"])
+    for other in (ends[1], again):
+        assert 1e-9 < np.abs(ends[0] - other).max() < 1e-3
+    assert ends[1].dtype == np.float64
+    assert np.array_equal(ends[1], ends[1].astype(np.float32))
+
+
+def recipe_of(name):
+    program = parameters.load(f"programs.{name}", Program)
+    problem = parameters.load(f"problems.{program.problem}", Problem)
+    return program.recipe(problem.objective), problem.recipe(program.replicas)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("appendix_a", []),
+        ("appendix_b", ["intercept.gradient", "derivative", "steps"]),
+        ("appendix_c", ["steps"]),
+        ("appendix_d", ["intercept", "penalty.covers", "steps"]),
+        ("appendix_e", ["intercept", "regularization", "penalty.covers", "steps"]),
+        ("problem_7", ["order.examples", "steps"]),
+        ("s01_svm", ["data.transposed", "intercept", "batch.size"]),
+        ("s02_quadratic_svm", ["regularization", "start.stream"]),
+        ("s03_quadratic_logistic", []),
+        ("s06_svm", ["intercept", "log.value"]),
+        ("s07_svm", ["intercept.log", "penalty.covers", "steps"]),
+        ("s08_svm", ["intercept", "penalty.logged", "order.law", "log.loss"]),
+    ],
+)
+def test_deviations_are_what_the_programs_are_known_for(name, fields, scratch):
+    recipe, stated = recipe_of(name)
+    found = deviations(recipe, stated)
+    assert [deviation.field for deviation in found] == fields
+    for deviation in found:
+        assert "{" not in deviation.name + deviation.words
+        repaired = undo(recipe, stated, [deviation.field])
+        left = [d.field for d in deviations(repaired, stated)]
+        assert left == [field for field in fields if field != deviation.field]
+
+
+def test_every_deviation_of_a_random_recipe_has_words(scratch):
+    rng, seen = random.Random(7), set()
+    for _ in range(300):
+        name, _, recipe = random_recipe(rng)
+        stated = parameters.load(f"problems.{name}", Problem).recipe(2)
+        for deviation in deviations(recipe, stated):
+            seen.add(deviation.field)
+            assert deviation.name
+            assert not {"{", "}", "None", "Schedule"} & set(deviation.words.split())
+    assert len(seen) >= 25
+
+
+def test_undoing_everything_leaves_nothing(scratch):
+    rng = random.Random(8)
+    for _ in range(100):
+        name, _, recipe = random_recipe(rng)
+        stated = parameters.load(f"problems.{name}", Problem).recipe(2)
+        fields = [d.field for d in deviations(recipe, stated)]
+        try:
+            repaired = undo(recipe, stated, fields)
+        except ValidationError:
+            continue
+        assert deviations(repaired, stated) == []
+
+
+def test_differences_lead_from_one_program_to_the_other(scratch):
+    (b, _), (a, _) = recipe_of("appendix_b"), recipe_of("appendix_a")
+    found = differences(b, a)
+    assert list(found) == ["intercept.gradient", "derivative", "steps", "start"]
+    assert differences(replace(b, {field: get(a, field) for field in found}), a) == {}
+    assert differences(a, a) == {}
+    with pytest.raises(ValueError, match="must not differ in dataset, objective"):
+        differences(b, recipe_of("appendix_e")[0])
