@@ -7,24 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
+from conftest import ROOT, section
 
-from stages import dataset
-from stages import run as stage
-from stages.common import parameters
+from stages import dataset, run
 from stages.common.files import InputError, read_arrays, write_json
-from stages.sgd.draws import generators, initial_parameters, protocol_indices
+from stages.run import protocol_job
+from stages.sgd import datasets
+from stages.sgd.draws import draw_run, own_generators
 from stages.sgd.models import inputs
-from stages.sgd.recipe import Problem
 
-PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
+PROBLEMS = yaml.safe_load((ROOT / "params.yaml").read_text())["problems"]
 
 
-def run(implementation, problem):
+def trained(implementation, problem):
     folder = Path(f"data/runs/{problem}/{implementation}")
-    stage.main(f"problems.{problem}", implementation)
+    run.main(f"problems.{problem}", implementation, traced=False)
     digests = [
         hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        for name in ("history.csv", "theta.npz")
+        for name in ("history.csv", "replicas.csv", "theta.npz")
     ]
     return digests, read_arrays(str(folder / "theta.npz"))["theta"]
 
@@ -33,6 +34,7 @@ def run(implementation, problem):
 def short(scratch, params):
     """The study with few epochs and replicas, its datasets drawn."""
     params["protocol"]["replicas"] = 3
+    params["fresh"]["examples"] = 50
     for problem in params["problems"].values():
         problem["epochs"] = 6
     scratch()
@@ -45,63 +47,64 @@ def short(scratch, params):
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_implementations_write_the_same_bytes(problem, short):
-    assert run("numpy", problem)[0] == run("torch", problem)[0]
+    assert trained("numpy", problem)[0] == trained("torch", problem)[0]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_a_replica_does_not_depend_on_its_neighbours(problem, short, scratch):
-    _, few = run("numpy", problem)
+    _, few = trained("numpy", problem)
     short["protocol"]["replicas"] = 7
     scratch(short)
-    _, many = run("numpy", problem)
+    _, many = trained("numpy", problem)
     np.testing.assert_array_equal(many[:3], few)
     assert len(np.unique(many, axis=0)) == 7
 
 
-def test_svm_replica_is_an_ordinary_pytorch_training(short, draw):
-    problem = parameters.load("problems.svm", Problem)
-    recipe = problem.recipe(examples=30, replicas=3)
-    _, X, y = draw("gaussian")
-    rngs = generators(0, "svm", 3)
-    theta = initial_parameters(recipe, rngs, X)
-    indices = np.concatenate(list(protocol_indices(rngs, recipe.epochs, 30, recipe.steps)))
+def start(problem, replicas):
+    recipe = protocol_job(f"problems.{problem}", "numpy").recipe
+    data = datasets.draw(section(recipe.dataset))
+    recipe = recipe.model_copy(update={"replicas": replicas})
+    return recipe, data, *draw_run(recipe, data, (data.X, data.y), 0, problem)
+
+
+def test_svm_replica_is_an_ordinary_pytorch_training(short):
+    _, data, theta, order = start("svm", 3)
     layer = torch.nn.Linear(20, 1, dtype=torch.float64)
     with torch.no_grad():
-        layer.weight[:] = torch.tensor(theta[2, :20])
-        layer.bias[:] = torch.tensor(theta[2, 20])
+        layer.weight[:] = torch.tensor(theta[:20, 2])
+        layer.bias[:] = torch.tensor(theta[20, 2])
     optimizer = torch.optim.SGD(layer.parameters(), lr=0.001)
-    for i in indices[:, 2]:
+    for i in np.concatenate(list(order))[:, 0, 2]:
         optimizer.zero_grad()
-        hinge = torch.relu(1 - y[i] * layer(torch.tensor(X[i]))).sum()
+        hinge = torch.relu(1 - data.y[i] * layer(torch.tensor(data.X[i]))).sum()
         (hinge + 0.1 * (layer.weight**2).sum()).backward()
         optimizer.step()
-    _, final = run("torch", "svm")
+    _, final = trained("torch", "svm")
     expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
     np.testing.assert_allclose(final[2], expected, rtol=1e-5)
 
 
-def test_initial_parameters_have_the_distribution_of_nn_linear(short, draw):
-    problem = parameters.load("problems.svm", Problem)
-    _, X, _ = draw("gaussian")
-    theta = initial_parameters(
-        problem.recipe(examples=30, replicas=2000), generators(0, "svm", 2000), X
-    )
+def test_initial_parameters_have_the_distribution_of_nn_linear(short):
+    _, data, theta, _ = start("svm", 2000)
     torch.manual_seed(0)
     layer = torch.nn.Linear(20, 2000)
     reference = torch.cat([layer.weight, layer.bias[:, None]], dim=1).detach().numpy()
-    assert theta.shape == reference.shape == (2000, inputs("affine", X).shape[1])
+    assert theta.T.shape == reference.shape == (2000, inputs("affine", data.X).shape[1])
     quantiles = np.linspace(0, 1, 11)
     expected = np.quantile(reference, quantiles)
     np.testing.assert_allclose(np.quantile(theta, quantiles), expected, atol=0.005)
 
 
-def test_network_starts_from_the_sources_distribution(short, draw):
-    problem = parameters.load("problems.two_layer", Problem)
-    _, X, _ = draw("wave")
-    rngs = generators(0, "two_layer", 500)
-    theta = initial_parameters(problem.recipe(examples=30, replicas=500), rngs, X)
-    deviations = [part.std() for part in np.split(theta, 3, axis=1)]
+def test_network_starts_from_the_sources_distribution(short):
+    _, _, theta, _ = start("two_layer", 500)
+    deviations = [part.std() for part in np.split(theta, 3)]
     np.testing.assert_allclose(deviations, [4.0, 4.0, 0.05], rtol=0.02)
+
+
+def test_generators_differ_by_seed_problem_and_replica():
+    keys = [(0, "svm"), (1, "svm"), (0, "logistic")]
+    draws = [rng.random() for key in keys for rng in own_generators(*key, 2)]
+    assert len(set(draws)) == 6
 
 
 @pytest.mark.parametrize("implementation", ["numpy", "torch"])
@@ -110,9 +113,9 @@ def test_divergence_is_reported_and_writes_nothing(implementation, short, scratc
     short["problems"]["two_layer"]["epochs"] = 300
     scratch(short)
     with pytest.raises(InputError) as refusal:
-        stage.main("problems.two_layer", implementation)
+        run.main("problems.two_layer", implementation, traced=False)
     pattern = (
-        r"params\.yaml: learning_rate = 1000\.0: two_layer \w+ diverges in epoch \d+, "
+        r"params\.yaml: problems\.two_layer\.learning_rate = 1000\.0: diverges in epoch \d+, "
         r"\d of 3 replicas lost"
     )
     assert re.fullmatch(pattern, str(refusal.value))

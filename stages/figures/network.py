@@ -22,17 +22,17 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid) -> None:
         arrays = files.read_arrays(f"data/{path}")
         axes.plot(x, true_function(x), color="black", linewidth=1.5, label="true function")
         steps = arrays.get("steps", ())
-        shades = colormaps["viridis"](np.linspace(0.85, 0, len(steps) + 1))
         labels = [f"after {count} steps" for count in steps]
         thetas = [*arrays.get("checkpoints", ())]
         if not len(steps) or not np.array_equal(thetas[-1], arrays["theta"]):
             thetas, labels = [*thetas, arrays["theta"]], [*labels, "at the end"]
-        for theta, label, color in zip(thetas, labels, shades, strict=False):
+        shades = colormaps["viridis"](np.linspace(0.85, 0, len(thetas)))
+        for theta, label, color in zip(thetas, labels, shades, strict=True):
             learned = output("two_layer", theta[:1].T, x[:, None])[:, 0]
             axes.plot(x, learned, color=color, linewidth=1.2, label=label)
         learned = output("two_layer", arrays["theta"].T, x[:, None])
         band = np.quantile(learned, (0.05, 0.95), axis=1)
-        axes.fill_between(x, *band, color=shades[len(thetas) - 1], alpha=0.25, linewidth=0)
+        axes.fill_between(x, *band, color=shades[-1], alpha=0.25, linewidth=0)
         axes.plot(X[:, 0], y, "x", color=RED, label="data", zorder=4)
         axes.set(xlabel="x", xlim=(grid.lower - 0.1, max(grid.upper, X.max()) + 0.1))
     ring = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": BLUE}
