@@ -21,7 +21,8 @@ def main() -> None:
     programs = parameters.load("programs", dict[Name, Program])
     for problem in problems:
         curves = {
-            f"{library}, protocol": f"data/runs/{problem}/{key}" for key, library in LIBRARIES.items()
+            f"{library}, protocol": f"data/runs/{problem}/{key}"
+            for key, library in LIBRARIES.items()
         }
         for name, program in programs.items():
             if program.problem == problem:

@@ -17,6 +17,7 @@ from dvc.repo import Repo
 
 from stages.common import parameters
 from stages.sgd import datasets
+from stages.sgd.recipe import Problem, Program
 
 ROOT = Path(__file__).parent.parent
 
@@ -134,6 +135,17 @@ def scratch(tmp_path, monkeypatch, params):
 
     write()
     return write
+
+
+def load_problem(name):
+    return parameters.load(f"problems.{name}", Problem)
+
+
+def load_recipe(name, **changes):
+    """Return the recipe of a program with some fields changed."""
+    values = yaml.safe_load(Path("params.yaml").read_text())["programs"][name] | changes
+    program = Program.model_validate(values)
+    return program.recipe(load_problem(program.problem).objective)
 
 
 def section(name):

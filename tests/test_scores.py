@@ -1,16 +1,17 @@
-"""Objectives, verdicts and histories against scalar arithmetic."""
+"""Objectives, verdicts, kinks and histories against scalar arithmetic."""
 
 import math
 
 import numpy as np
 import pytest
+from conftest import load_problem, load_recipe
 
-from stages.common import parameters
 from stages.sgd.by_numpy import train
-from stages.sgd.models import Epoch, honest
-from stages.sgd.recipe import Problem, Program
-from stages.sgd.record import record
-from stages.sgd.scores import objective, verdicts
+from stages.sgd.models import Epoch, stated_parameters
+from stages.sgd.record import DivergedError, record
+from stages.sgd.scores import objective, summands, verdicts
+
+PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 
 
 def features(model, x):
@@ -37,106 +38,144 @@ SCALAR_LOSSES = {
 }
 
 
-def solutions(stated, X):
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_objective_and_verdicts(problem, draw):
+    problem = load_problem(problem)
+    stated, data = problem.objective, draw(problem.dataset)
     d = {"affine": 21, "quadratic": 5, "two_layer": 150}[stated.model]
-    return np.random.default_rng(0).standard_normal((4, d))
-
-
-@pytest.mark.parametrize(
-    ("problem", "dataset"),
-    [
-        ("logistic", "gaussian"),
-        ("svm", "gaussian"),
-        ("quadratic_logistic", "disc"),
-        ("quadratic_svm", "disc"),
-        ("two_layer", "wave"),
-    ],
-)
-def test_objective_and_verdicts(problem, dataset, draw):
-    stated = parameters.load(f"problems.{problem}", Problem).objective
-    _, X, y = draw(dataset)
-    theta = solutions(stated, X)
-    values, judged = objective(stated, theta, X, y), verdicts(stated, theta, X, y)
-    for r, row in enumerate(theta):
-        z = [scalar_output(stated.model, row, x) for x in X]
-        w = row[: len(features(stated.model, X[0]))]
-        expected = sum(map(SCALAR_LOSSES[stated.loss], z, y)) / 30
+    theta = np.random.default_rng(0).standard_normal((d, 4))
+    values, judged = (f(stated, theta, data.X, data.y) for f in (objective, verdicts))
+    parts = summands(stated, theta, data.X, data.y)
+    for r, row in enumerate(theta.T):
+        z = [scalar_output(stated.model, row, x) for x in data.X]
+        w = row[: len(features(stated.model, data.X[0]))]
+        means = {
+            name: sum(map(SCALAR_LOSSES[name], z, data.y)) / 30 for name in ("logistic", "hinge")
+        }
+        expected = sum(map(SCALAR_LOSSES[stated.loss], z, data.y)) / 30
         expected += stated.regularization * sum(w * w)
         assert values[r] == pytest.approx(expected, rel=1e-12)
-        if problem == "two_layer":
+        if stated.model == "two_layer":
             grid = np.linspace(-2, 2, 1024)
             gaps = [scalar_output("two_layer", row, [x]) - (x - 2) * math.cos(4 * x) for x in grid]
             assert judged["rmse"][r] == pytest.approx(math.sqrt(np.mean(np.square(gaps))))
-        else:
-            margins = [a * b for a, b in zip(y, z, strict=True)]
-            assert judged["accuracy"][r] == sum(m > 0 for m in margins) / 30
-            assert judged["margin"][r] == pytest.approx(min(margins) / math.sqrt(sum(w * w)))
+            assert parts == {}
+            continue
+        margins = [a * b for a, b in zip(data.y, z, strict=True)]
+        assert judged["accuracy"][r] == sum(m > 0 for m in margins) / 30
+        assert judged["margin"][r] == pytest.approx(min(margins) / math.sqrt(sum(w * w)))
+        assert parts["logistic_loss"][r] == pytest.approx(means["logistic"], rel=1e-12)
+        assert parts["hinge_loss"][r] == pytest.approx(means["hinge"], rel=1e-12)
+        assert parts["squared_norm"][r] == pytest.approx(sum(w * w))
 
 
-def program(name, **changes):
-    return parameters.load(f"published.{name}", Program).model_copy(update=changes)
+def test_zero_weights_have_no_margin(draw):
+    data, theta = draw("gaussian"), np.zeros((21, 1))
+    theta[20] = 1.0
+    judged = verdicts(load_problem("svm").objective, theta, data.X, data.y)
+    assert judged["margin"][0] == 0
+    assert judged["accuracy"][0] == (data.y > 0).mean()
 
 
-def test_a_leaked_label_is_dropped_before_judging(scratch):
-    theta = np.arange(12.0).reshape(2, 6)
-    np.testing.assert_array_equal(honest(program("appendix_e"), theta), theta[:, :5])
-    kept = [[0, 1, 2, 3, 4, 0], [6, 7, 8, 9, 10, 0]]
-    np.testing.assert_array_equal(honest(program("appendix_d"), theta), kept)
-    np.testing.assert_array_equal(honest(program("appendix_b"), theta), theta)
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [
+        ("appendix_e", [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]),  # the label's weight is dropped
+        ("appendix_d", [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [0, 0]]),  # and its bias is 0
+        ("appendix_b", [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10, 11]]),
+    ],
+)
+def test_parameters_of_the_stated_problem(program, expected, scratch):
+    theta = np.arange(12.0).reshape(6, 2)
+    np.testing.assert_array_equal(stated_parameters(load_recipe(program), theta), expected)
 
 
-def test_kinks_are_counted_at_margin_one_and_as_printed(scratch):
-    recipe = program("appendix_c", learning_rate=1e-12, replicas=3)
+def test_a_program_without_intercept_has_bias_0(scratch):
+    theta = np.arange(40.0).reshape(20, 2)
+    found = stated_parameters(load_recipe("s02_svm"), theta)
+    np.testing.assert_array_equal(found, [*theta, [0, 0]])
+
+
+def test_a_constant_after_phi_adds_to_phis_own(scratch):
+    recipe = load_recipe("s02_quadratic_logistic", intercept={"output": "constant"})
+    found = stated_parameters(recipe, np.array([[1.0], [2], [3], [4], [5], [10]]))
+    np.testing.assert_array_equal(found, [[11.0], [2], [3], [4], [5]])
+
+
+def test_kinks_are_counted_at_margin_one_and_as_printed(draw):
+    recipe = load_recipe("appendix_c", regularization=0.0, learning_rate=1e-12, replicas=3)
     X, y = np.zeros((3, 20)), np.array([1.0, -1.0, -1.0])
     X[:, 0] = [1, 1, -1]
-    theta = np.zeros((3, 21))
-    theta[:, 0] = 1
-    recipe = recipe.model_copy(
-        update={"objective": recipe.objective.model_copy(update={"regularization": 0.0})}
-    )
-    (epoch,) = train(recipe, X, y, theta, [np.array([[0, 1, 2]])])
-    np.testing.assert_array_equal(epoch.kinks, [1, 0, 1])  # y·z = 1, −1, 1
-    np.testing.assert_array_equal(epoch.kinks_printed, [1, 1, 0])  # z = 1, 1, −1
+    theta = np.zeros((21, 3))
+    theta[0] = 1
+    epochs = train(recipe, (X, y), theta, [np.array([[[0, 1, 2]]])], [np.array([1e-12])])
+    stated, data = load_problem("svm").objective, draw("gaussian")
+    run = record(epochs, recipe, stated, (data.X, data.y), 0.0)
+    np.testing.assert_array_equal(run.replicas["kinks"], [1, 0, 1])  # y·z = 1, −1, 1
+    np.testing.assert_array_equal(run.replicas["kinks_printed"], [1, 1, 0])  # z = 1, 1, −1
+    assert (run.metrics["kinks"], run.metrics["kinks_printed"]) == (2, 2)
 
 
-def test_history_summarises_replicas(draw):
-    stated = parameters.load("problems.svm", Problem).objective
-    _, X, y = draw("gaussian")
-    recipe = program("appendix_c", epochs=30, replicas=5)
-    rng = np.random.default_rng(1)
-    losses, thetas = rng.random((30, 5)), rng.standard_normal((30, 5, 21))
-    kinks = rng.integers(3, size=(30, 2, 5))
-    run = record(
-        map(Epoch, losses, thetas, *kinks.transpose(1, 0, 2)), recipe, stated, X, y, 0.25, ""
+def made_up(rng, epochs, replicas, d):
+    losses = rng.random((epochs, 3, replicas))
+    thetas = rng.standard_normal((epochs, d, replicas))
+    zeros = np.zeros((3, 1, replicas))
+    path = np.zeros((4, d, 0))
+    return (
+        losses.mean(axis=1),
+        thetas,
+        [
+            Epoch(zeros.astype(int), zeros, zeros, loss, theta, path)
+            for loss, theta in zip(losses, thetas, strict=True)
+        ],
     )
+
+
+@pytest.mark.parametrize("count", [1, 7, 30, 130])
+def test_history_summarises_replicas(count, draw):
+    stated, data = load_problem("svm").objective, draw("gaussian")
+    recipe = load_recipe("appendix_c", epochs=count, replicas=5)
+    losses, thetas, epochs = made_up(np.random.default_rng(1), count, 5, 21)
+    run = record(epochs, recipe, stated, (data.X, data.y), 0.25)
     names = ["", "_lower", "_upper", "_first"]
-    assert list(run.history) == [
-        "epoch",
-        *(kind + name for kind in ("sampled_loss", "objective") for name in names),
-        "optimum",
-    ]
-    np.testing.assert_array_equal(run.history["epoch"], np.arange(1, 31))
+    columns = [kind + name for kind in ("sampled_loss", "objective") for name in names]
+    assert list(run.history) == ["epoch", *columns, "optimum"]
+    np.testing.assert_array_equal(run.history["epoch"], np.arange(1, count + 1))
     np.testing.assert_allclose(run.history["sampled_loss"], np.median(losses, axis=1))
     np.testing.assert_allclose(run.history["sampled_loss_lower"], np.quantile(losses, 0.05, axis=1))
-    np.testing.assert_array_equal(run.history["sampled_loss_first"], losses[:, 0])
-    last = objective(stated, thetas[-1], X, y)
-    assert run.history["objective_upper"].iloc[-1] == np.quantile(last, 0.95)
-    assert run.metrics["objective"] == np.median(last)
-    assert run.metrics["gap"] == np.median(last) - 0.25
+    np.testing.assert_allclose(run.history["sampled_loss_upper"], np.quantile(losses, 0.95, axis=1))
+    np.testing.assert_allclose(run.history["sampled_loss_first"], losses[:, 0])
+    values = [objective(stated, theta, data.X, data.y) for theta in thetas]
+    np.testing.assert_allclose(run.history["objective"], np.median(values, axis=1))
+    last = values[-1]
+    np.testing.assert_allclose(run.replicas["objective"], last)
+    assert run.metrics["objective"] == pytest.approx(np.median(last))
+    assert run.metrics["objective_upper"] == pytest.approx(np.quantile(last, 0.95))
+    assert run.metrics["gap"] == pytest.approx(np.median(last) - 0.25)
     assert (run.history["optimum"] == 0.25).all()
-    assert run.metrics["spread"] == pytest.approx(np.median(losses[-3:].std(axis=0)))
-    assert run.metrics["kinks"] == kinks[:, 0].sum()
-    assert run.metrics["kinks_printed"] == kinks[:, 1].sum()
-    np.testing.assert_array_equal(run.arrays["theta"], thetas[-1])
+    tail = losses[-math.ceil(count / 10) :]
+    np.testing.assert_allclose(run.replicas["reported_loss"], tail.mean(axis=0))
+    np.testing.assert_allclose(run.replicas["spread"], tail.std(axis=0), atol=1e-15)
+    assert run.metrics["spread"] == pytest.approx(np.median(tail.std(axis=0)))
+    np.testing.assert_array_equal(run.arrays["theta"], thetas[-1].T)
+    np.testing.assert_allclose(run.arrays["losses"], losses.T)
 
 
 def test_checkpoints_are_kept_with_their_steps(draw):
-    stated = parameters.load("problems.two_layer", Problem).objective
-    _, X, y = draw("wave")
-    recipe = program("problem_7", epochs=7, replicas=2, checkpoint=3)
-    thetas = np.random.default_rng(1).standard_normal((7, 2, 150))
-    zeros = np.zeros(2)
-    epochs = (Epoch(zeros, theta, zeros, zeros) for theta in thetas)
-    run = record(epochs, recipe, stated, X, y, 0.25, "")
-    np.testing.assert_array_equal(run.arrays["steps"], [150, 300])
-    np.testing.assert_array_equal(run.arrays["checkpoints"], thetas[[2, 5]])
+    stated, data = load_problem("two_layer").objective, draw("wave")
+    recipe = load_recipe("problem_7", epochs=7, replicas=2, checkpoint=3)
+    _, thetas, epochs = made_up(np.random.default_rng(1), 7, 2, 150)
+    run = record(epochs, recipe, stated, (data.X, data.y), 0.25)
+    np.testing.assert_array_equal(run.arrays["steps"], [9, 18])  # an epoch made up has 3
+    np.testing.assert_array_equal(run.arrays["checkpoints"], thetas[[2, 5]].transpose(0, 2, 1))
+    never = record(epochs, recipe.model_copy(update={"checkpoint": 8}), stated, (data.X, data.y), 0)
+    assert "checkpoints" not in never.arrays
+
+
+def test_a_lost_replica_ends_the_run(draw):
+    stated, data = load_problem("svm").objective, draw("gaussian")
+    recipe = load_recipe("appendix_c", epochs=3, replicas=2)
+    _, _, epochs = made_up(np.random.default_rng(1), 3, 2, 21)
+    epochs[1].theta[4, 1] = np.inf
+    with pytest.raises(DivergedError, match="diverges in epoch 2, 1 of 2 replicas lost"):
+        record(epochs, recipe, stated, (data.X, data.y), 0.0)
