@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from stages.common import files, parameters
-from stages.sgd import courses, rules
+from stages.sgd import causes, courses, rules
 from stages.sgd.models import output
 from stages.sgd.rules import Finding, Thresholds
 from stages.sgd.schema import Objective
@@ -90,16 +90,14 @@ def cause(thresholds: Thresholds, problem: str, blamed: bool) -> Finding:
     """Judge by the ablation of a problem what a difference is due to."""
     ablation = files.read_json(f"metrics/ablation/{problem}.json")
     names = [title(ablation[end]) for end in ("reference", "program")]
-    return rules.cause(names, ablation, identical(problem), blamed, thresholds)
+    return causes.cause(names, ablation, identical(problem), blamed, thresholds)
 
 
 def no_kink(thresholds: Thresholds, *folders: str) -> Finding:
     """Count the steps at a kink."""
     names = [
-        f"the protocol's {f.split('/')[1].replace('_', ' ')}"
-        if f.startswith("runs")
-        else title(f.removeprefix("programs/"))
-        for f in folders
+        title(name) if kind == "programs" else f"the protocol's {title(name)}"
+        for kind, name, *_ in (folder.split("/") for folder in folders)
     ]
     tables = [replicas(folder) for folder in folders]
     counts = (

@@ -1,4 +1,4 @@
-"""Rules about the course of a run: does its loss fall, level off, does the network get better?"""
+"""Rules about the course of a run: whether its loss falls, levels off, its network gets better."""
 
 import numpy as np
 
@@ -41,7 +41,7 @@ def converges(
         f"{reached:.3g} there and {optimum:.3g} at its optimum."
     )
     failed = rises or found["last"] >= found["first"]
-    return Finding(verdict(level and near and not rises, failed), words, found)
+    return Finding(verdict(level and near and not failed, failed), words, found)
 
 
 def falls(losses: np.ndarray, reached: float, rules: Thresholds) -> Finding:

@@ -12,7 +12,6 @@ from pydantic import Field
 from stages.sgd.schema import Count, Section, Seed
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "batch.size")
 
 
 class Bootstrap(Section):
@@ -151,50 +150,6 @@ def better(names: list[str], tables: list[dict[str, np.ndarray]], rules: Thresho
     return Finding(found, sentence, {"reported_loss": loss, "objective": value} | evidence)
 
 
-def cause(
-    names: list[str], ablation: dict, same_bytes: bool, blamed: bool, rules: Thresholds
-) -> Finding:
-    """Judge whether PyTorch's optimizer, or the hyper-parameters if `blamed`, explain a gap.
-
-    Refuted if both implementations write the same bytes under the protocol, the repaired
-    program's losses are the reference's, and the hyper-parameters, if blamed, make up less than
-    the share `blamed` of the gap; supported if the libraries do differ, or the hyper-parameters
-    make up the share `agreement`.
-    """
-    found = ablation["sampled_loss"]
-    gap, words = found["program"] - found["reference"], ablation["words"]
-    repaired = ablation["largest_relative_difference"]["reference"]
-    same = same_bytes and repaired <= rules.reproduced
-    sentence = (
-        f"Under the protocol NumPy and PyTorch write {'the same' if same_bytes else 'different'} "
-        f"bytes, and {names[1]} freed of its deviations repeats the losses of {names[0]} with a "
-        f"relative difference of {repaired:.2g}. "
-    )
-    evidence = {"identical_bytes": same_bytes, "largest_relative_difference": repaired, "gap": gap}
-    if not words or abs(gap) <= rules.negligible * abs(found["reference"]):
-        sentence += (
-            f"A gap of {gap:.2g} in the final loss is too small to share out."
-            if words
-            else "They do not differ in anything, so no difference is left to explain."
-        )
-        return Finding(verdict(not same, True), sentence, evidence)
-    shares = {factor: value["mean"] / gap for factor, value in found["shapley"].items()}
-    tuned = sum(abs(part) for factor, part in shares.items() if factor in HYPERPARAMETERS)
-    largest, *others = sorted(shares, key=lambda factor: -abs(shares[factor]))
-    rest = ", ".join(f"{words[f]} {round(shares[f], 2) + 0.0:.0%}" for f in others)
-    sentence += (
-        f"Of the gap of {gap:.3g} in the final loss {shares[largest]:.0%} is due to "
-        f"{words[largest]}" + (f" ({rest})." if rest else ".")
-    )
-    evidence |= {"shapley_share": shares, "hyperparameter_share": tuned}
-    guilty = blamed and tuned >= rules.blamed
-    return Finding(
-        verdict(not same or (guilty and tuned >= rules.agreement), same and not guilty),
-        sentence,
-        evidence,
-    )
-
-
 def never(counts: dict[str, int], printed: dict[str, int]) -> Finding:
     """Judge whether no step meets the hinge's kink: supported if none does, else refuted."""
     total = sum(counts.values())
@@ -282,7 +237,7 @@ def clean(wrong: dict[str, np.ndarray], examples: int, rules: Thresholds) -> Fin
 
 
 def superior(tables: list[dict[str, np.ndarray]], largest: float, rules: Thresholds) -> Finding:
-    """Judge the SVM, first, against logistic regression: by errors, and by margin where they tie."""
+    """Judge the SVM, first, against logistic regression: by errors, then by margin."""
     svm, logistic = tables
     fewer = svm["accuracy"][:, None] > logistic["accuracy"]
     tied = svm["accuracy"][:, None] == logistic["accuracy"]
