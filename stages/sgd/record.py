@@ -121,7 +121,7 @@ def record(
     frame.insert(0, "epoch", np.arange(1, len(frame) + 1))
     arrays = {"theta": epoch.theta.T.copy(), "losses": losses}
     if logger:
-        arrays["logged"] = np.array(logger.values)[:, 0]
+        arrays["logged"] = np.array([float(value[0]) for value in logger.values])
     if checkpoints:
         arrays |= {"checkpoints": np.stack(checkpoints), "steps": np.array(steps)}
     replicas = pd.DataFrame(table)
