@@ -83,12 +83,17 @@ def declared(folder):
     written, order = set(), []
     produced = set().union(*(stage.outs for stage in stages.values()))
     while stages:
-        ready = [s for s in stages.values() if s.files & produced <= written]
+        ready = [s for s in stages.values() if needed(s, produced) <= written]
         assert ready, f"circular: {list(stages)}"
         for stage in ready:
             written |= stage.outs
             order.append(stages.pop(stage.name))
     return order
+
+
+def needed(stage, produced):
+    """Return the outputs that a stage reads, those below a declared folder among them."""
+    return {o for o in produced if any(f"{o}/".startswith(f"{f}/") for f in stage.files)}
 
 
 def run(folder, *commands):

@@ -3,6 +3,7 @@
 import ast
 import shutil
 from functools import reduce
+from pathlib import Path
 
 import pytest
 import yaml
@@ -27,7 +28,8 @@ def traces(pipeline, tmp_path_factory):
         alone = tmp_path_factory.mktemp("alone")
         for name in stage.files | packages(folder):
             (alone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(folder / name, alone / name)
+            copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
+            copy(folder / name, alone / name)
         part = {}
         for key in stage.keys:
             *parents, last = key.split(".")
@@ -39,9 +41,16 @@ def traces(pipeline, tmp_path_factory):
         after = {path for path in alone.rglob("*") if path.is_file()}
         outs = {str(path.relative_to(alone)) for path in after - before}
         differing = [o for o in outs if (alone / o).read_bytes() != (folder / o).read_bytes()]
-        found[stage.name] |= {"outs": outs, "differing": differing}
+        found[stage.name]["read"] = declared_as(found[stage.name]["read"], stage.files)
+        found[stage.name] |= {"outs": declared_as(outs, stage.outs), "differing": differing}
         shutil.rmtree(alone)
     return found
+
+
+def declared_as(names, declared):
+    """Return names as dvc.yaml declares them: what is below a declared folder is the folder."""
+    folders = {name for name in declared if not Path(name).suffix}
+    return {next((f for f in folders if name.startswith(f"{f}/")), name) for name in names}
 
 
 def complaints(stage, trace):
@@ -102,7 +111,7 @@ def test_a_stage_without_one_of_its_files_fails(pipeline, tmp_path):
     """The sandbox is one: what is not declared is not there."""
     folder, stages = pipeline
     stage = next(stage for stage in stages if stage.name == "dataset@wave")
-    for name in stage.files - {"stages/sgd/datasets.py"} | packages(folder):
+    for name in (stage.files - {"stages/sgd/datasets.py"}) | packages(folder):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(folder / name, tmp_path / name)
     shutil.copy(folder / "params.yaml", tmp_path)
