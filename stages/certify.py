@@ -35,18 +35,18 @@ def main(name: str, key: str) -> None:
     X, y = files.read_examples(f"data/{dataset}.csv", classes=stated.loss != "squared")
     try:
         if stated.model == "two_layer":
-            certificate, theta = interpolation(stated, X, y)
+            certificate, theta = interpolation(stated, X, y), None
         else:
             certificate, theta = separability(stated, X, y)
             certificate |= optimum(stated, X, y, certificate)
-            theta = np.array(certificate.get("minimiser", theta))
     except (ValueError, cp.SolverError) as error:
         raise files.InputError(
             f"params.yaml: {key}.objective: not solved exactly: {error}"
         ) from None
-    judged = verdicts(stated, theta[:, None], X, y)
     exact = {"objective": certificate["optimum"]}
-    exact |= {judgement: float(values[0]) for judgement, values in judged.items()}
+    if (theta := certificate.get("minimiser", theta)) is not None:
+        judged = verdicts(stated, np.array(theta)[:, None], X, y)
+        exact |= {judgement: float(values[0]) for judgement, values in judged.items()}
     files.write_json(f"metrics/{name}/exact.json", exact)
     files.write_json(f"metrics/{name}/certificate.json", certificate)
 
@@ -72,12 +72,17 @@ def separability(
     Returns
     -------
     certificate : dict
-        `separable`; `max_margin`, and `separator` if there is one; `margin_multipliers`.
+        `separable`; `max_margin`, and `separator` if there is one; `margin_multipliers`. One
+        class alone is separated by the bias, with any margin: `max_margin` is none.
     theta : numpy.ndarray, shape (d,)
         The separating vector, or zeros.
     """
     model = stated.model
     known, applied = features(model, X), inputs(model, X)
+    if model == "affine" and (y == y[0]).all():
+        bias = np.append(np.zeros(known.shape[1]), y[0])
+        found = {"separable": True, "max_margin": None, "separator": bias.tolist()}
+        return found | {"margin_multipliers": []}, bias
     theta = cp.Variable(applied.shape[1])
     margins = cp.multiply(y, applied @ theta) >= 1
     norm = cp.sum_squares(theta[: known.shape[1]])
@@ -122,7 +127,7 @@ def optimum(
         objective from below; if not, `why`.
     """
     if stated.loss == "logistic" and not stated.regularization and certificate["separable"]:
-        scale = 40 / certificate["max_margin"]
+        scale = 40 / (certificate["max_margin"] or 1)
         far = objective(stated, scale * np.array(certificate["separator"])[:, None], X, y)[0]
         if far > 1e-12:
             raise ValueError(f"the objective is still {far:g} along the separating vector")
@@ -151,9 +156,7 @@ def optimum(
     return {"optimum": value, "attained": True} | solution
 
 
-def interpolation(
-    stated: Objective, X: np.ndarray, y: np.ndarray
-) -> tuple[dict[str, object], np.ndarray]:
+def interpolation(stated: Objective, X: np.ndarray, y: np.ndarray) -> dict[str, object]:
     """Build a network that passes through every example, where there is a unit for each.
 
     With the examples in order, unit j is a step too steep to be seen half-way between
@@ -162,29 +165,32 @@ def interpolation(
     Parameters
     ----------
     stated : Objective
-        The network's, with p ≥ N hidden units.
+        The network's.
     X : numpy.ndarray, shape (N, 1)
-        Examples, all different.
+        Examples.
     y : numpy.ndarray, shape (N,)
         Targets.
 
     Returns
     -------
-    certificate : dict
-        `optimum`, `attained` and `minimiser`.
-    theta : numpy.ndarray, shape (3p,)
-        The minimiser.
+    dict
+        `optimum`, 0; whether it is `attained`, none where that is not known; and the network
+        that attains it, `minimiser`, or `why` there is none.
 
     Raises
     ------
     ValueError
-        If there are too few units or two examples share their x.
+        If the network that was built does not pass through the examples.
     """
     order = np.argsort(X[:, 0])
     x, heights = X[order, 0], y[order]
     gaps = np.diff(x)
     if stated.hidden < len(y) or gaps.min() <= 0:
-        raise ValueError(f"{stated.hidden} hidden units do not interpolate {len(y)} examples")
+        why = (
+            f"No network of {stated.hidden} hidden units was built that passes through all "
+            f"{len(y)} examples; no squared loss is negative, so 0 bounds the objective from below."
+        )
+        return {"optimum": 0.0, "attained": None, "why": why}
     a, b, u = np.zeros((3, stated.hidden))
     a[1 : len(y)] = 80 / gaps
     b[0], b[1 : len(y)] = 40, -80 / gaps * (x[:-1] + x[1:]) / 2
@@ -192,7 +198,7 @@ def interpolation(
     theta = np.concatenate([a, b, u])
     if objective(stated, theta[:, None], X, y)[0] > 1e-12:
         raise ValueError("the constructed network does not interpolate")
-    return {"optimum": 0.0, "attained": True, "minimiser": theta.tolist()}, theta
+    return {"optimum": 0.0, "attained": True, "minimiser": theta.tolist()}
 
 
 if __name__ == "__main__":

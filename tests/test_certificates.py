@@ -9,22 +9,20 @@ import yaml
 from conftest import ROOT
 
 from stages.sgd import certificates
-from stages.sgd.recipe import Objective
+from stages.sgd.schema import Objective
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROBLEMS = {
-    name: (problem["dataset"], problem["objective"])
-    for name, problem in PARAMS["problems"].items()
-    if name != "two_layer"
-} | {
-    "plane": ("disc", PARAMS["plane"]["objective"]),
-    "appendix_e": ("disc", PARAMS["published"]["appendix_e"]["objective"]),
+    name: (entry["dataset"], entry["objective"])
+    for name, entry in (PARAMS["problems"] | PARAMS["variants"]).items()
+    if entry["objective"]["model"] != "two_layer"
 }
 
 
 def load(name, draw):
     dataset, objective = PROBLEMS[name]
-    _, X, y = draw(dataset)
+    data = draw(dataset)
+    X, y = data.X, data.y
     certificate = json.loads((ROOT / f"metrics/{name}/certificate.json").read_text())
     return certificate, objective, X, y
 
@@ -73,7 +71,8 @@ def test_separability(name, draw):
 
 def test_no_line_separates_the_plane(draw):
     """A separating line can be moved until it passes through two points: try them all."""
-    _, X, y = draw("disc")
+    data = draw("disc")
+    X, y = data.X, data.y
     separated = False
     for i, j in itertools.combinations(range(30), 2):
         along = X[j] - X[i]
@@ -132,7 +131,8 @@ def test_hinge_duality(name, draw):
 
 def test_the_network_interpolates(draw):
     certificate = json.loads((ROOT / "metrics/two_layer/certificate.json").read_text())
-    _, X, y = draw("wave")
+    data = draw("wave")
+    X, y = data.X, data.y
     a, b, u = np.split(np.array(certificate["minimiser"]), 3)
     with np.errstate(over="ignore"):
         f = (u / (1 + np.exp(-(a * X + b)))).sum(axis=1)
@@ -140,7 +140,7 @@ def test_the_network_interpolates(draw):
 
 
 def objective_of(name):
-    return Objective(**{k: v for k, v in PROBLEMS[name][1].items() if k != "grid"})
+    return Objective(**PROBLEMS[name][1])
 
 
 def test_a_wrong_minimiser_is_caught(draw):

@@ -122,7 +122,7 @@ def test_hostile_documents(text, refused, scratch, tmp_path):
 
 
 @pytest.mark.parametrize("text", SHELL)
-@pytest.mark.parametrize("leaf", ["problems.svm.dataset", "published.appendix_a.problem", "key"])
+@pytest.mark.parametrize("leaf", ["problems.svm.dataset", "programs.appendix_a.problem", "key"])
 def test_shell_syntax_does_not_reach_a_shell(text, leaf, tmp_path):
     copy_pipeline(tmp_path)
     params = copy.deepcopy(PARAMS)

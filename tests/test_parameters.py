@@ -10,41 +10,39 @@ import yaml
 from conftest import ROOT
 
 from stages.ablate import Ablation
-from stages.claims import Claims
+from stages.check import Variant
 from stages.common import parameters
 from stages.common.files import InputError
 from stages.divergence import Divergence
 from stages.figure import FigureSize
 from stages.gradients import Gradients
-from stages.run import Protocol
-from stages.sgd.datasets import Disc, Gaussian, Wave
-from stages.sgd.recipe import Objective, Problem, Program, StatedObjective
+from stages.run import Fresh, Protocol
+from stages.sgd.datasets import DATASETS
+from stages.sgd.recipe import Problem, Program
+from stages.sgd.rules import Thresholds
+from stages.sgd.schema import Objective
+from stages.survey import Survey
 
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+SECTIONS = {  # a schema for the whole section, or for each entry of it
+    "ablations": (Ablation, True),
+    "claims": (Thresholds, False),
+    "datasets": (None, True),
+    "divergence": (Divergence, False),
+    "figures": (FigureSize, True),
+    "fresh": (Fresh, False),
+    "gradients": (Gradients, False),
+    "problems": (Problem, True),
+    "programs": (Program, True),
+    "protocol": (Protocol, False),
+    "survey": (Survey, False),
+    "variants": (Variant, True),
+}
 SECTIONS = {
-    "ablations.logistic": Ablation,
-    "ablations.svm": Ablation,
-    "gradients": Gradients,
-    "divergence": Divergence,
-    "claims": Claims,
-    "plane.objective": Objective,
-    "datasets.gaussian": Gaussian,
-    "datasets.disc": Disc,
-    "datasets.wave": Wave,
-    "protocol": Protocol,
-    **dict.fromkeys(
-        [
-            f"problems.{name}"
-            for name in ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
-        ],
-        Problem,
-    ),
-    **dict.fromkeys(
-        [f"published.appendix_{letter}" for letter in "abcde"] + ["published.problem_7"], Program
-    ),
-    **dict.fromkeys(
-        [f"figures.{key}" for key in ("1", "2a", "2b", "3a", "3b", "4a", "4b", "divergence")],
-        FigureSize,
-    ),
+    key: schema or DATASETS[entry][0]
+    for section, (schema, each) in SECTIONS.items()
+    for entry in (PARAMS[section] if each else [None])
+    for key in [f"{section}.{entry}" if each else section]
 }
 
 DELETE = object()
@@ -74,8 +72,8 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("problems.two_layer.objective.grid", DELETE, "problems.two_layer.objective", "grid goes with"),
     ("problems.two_layer.objective.grid.lower", 5.0, "problems.two_layer.objective.grid", "less"),
     ("problems.two_layer.objective.grid.points", 1, None, "greater than or equal to 2"),
-    ("problems.two_layer.scales", DELETE, "problems.two_layer", "scales goes with"),
-    ("problems.two_layer.scales.u", 0.0, None, "greater than 0"),
+    ("problems.two_layer.start.scales", DELETE, "problems.two_layer", "scales goes with"),
+    ("problems.two_layer.start.scales.u", 0.0, None, "greater than 0"),
     ("protocol.replicas", 0, None, "greater than or equal to 1"),
     ("protocol.seed", -1, None, "greater than or equal to 0"),
     ("protocol", None, None, "valid dictionary"),
@@ -84,19 +82,20 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("datasets.gaussian.examples", "30; rm -rf /", None, "valid integer"),
     ("datasets.gaussian.seed", 2**32, None, "less than 4294967296"),
     ("datasets.disc.radius_squared", 0.0, None, "greater than 0"),
-    ("published.appendix_b.gradient", "autograd", None, "'derivative' or 'one_minus_loss'"),
-    ("published.appendix_b.implementation", "jax", None, "'numpy' or 'torch'"),
-    ("published.appendix_b.implementation", "torch", "published.appendix_b", "autograd takes"),
-    ("published.appendix_b.sampler", "protocol", "published.appendix_b", "source's own"),
-    ("published.appendix_d.gradient", "one_minus_loss", "published.appendix_d", "loss logistic"),
-    ("published.appendix_e.label_leak", "gradient", "published.appendix_e", "model affine"),
-    ("published.problem_7.initial", "numpy_uniform", "published.problem_7", "does not take"),
-    ("published.problem_7.label_leak", "everywhere", "published.problem_7", "takes neither"),
+    ("programs.appendix_b.derivative", "autograd", None, "'exact', 'one_minus_loss'"),
+    ("programs.appendix_b.implementation", "jax", None, "'numpy' or 'torch'"),
+    ("programs.appendix_b.order.generator", "protocol", None, "'own', 'python'"),
+    ("programs.appendix_d.penalty.covers", "bias", None, "'weights', 'all' or 'slopes'"),
+    ("programs.appendix_e.intercept", "labels", None, "'constant' or 'label'"),
+    ("programs.s01_svm.batch.size", 0, None, "greater than or equal to 1"),
+    ("programs.s02_svm.log.every", "batch", None, "valid integer, or: Input should be 'epoch'"),
+    ("programs.s02_svm.log.every", {"epoch": 1}, None, "or: Input should be 'epoch'"),
+    ("programs.s02_svm.log.every", 0, None, "greater than or equal to 1, or: "),
     ("gradients.widths", [], None, "at least 1 item"),
     ("gradients.trials", 0, None, "greater than or equal to 1"),
     ("divergence.nearness", 0.1, None, "valid list"),
     ("claims.agreement", 0.5, None, "greater than 0.5"),
-    ("ablations.svm.published", 4, None, "valid string"),
+    ("ablations.svm.program", 4, None, "valid string"),
     ("figures.1.dpi", 5000, None, "less than or equal to 600"),
     ("figures.1.title", "loss", None, "not permitted"),
 ]
@@ -107,8 +106,12 @@ def test_every_section_of_the_study_is_allowed(key, scratch):
     assert isinstance(parameters.load(key, SECTIONS[key]), SECTIONS[key])
 
 
-def test_stated_objective_is_a_section(scratch):
-    objective = parameters.load("problems.svm.objective", StatedObjective)
+def test_every_section_has_a_schema():
+    assert {key.partition(".")[0] for key in SECTIONS} == set(PARAMS)
+
+
+def test_an_objective_is_a_section(scratch):
+    objective = parameters.load("problems.svm.objective", Objective)
     assert objective.regularization == 0.1
 
 

@@ -4,6 +4,7 @@ from reprlib import Repr
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from stages.common.files import InputError, read_yaml
 
@@ -43,9 +44,26 @@ def load(key: str, schema: type[Schema]) -> Schema:
     try:
         return TypeAdapter(schema).validate_python(node)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join([key, *(str(part) for part in first["loc"] if part != "[key]")])
+        first, *others = error.errors()
+        path = _path(first, node)
         if first["type"] == "missing":
-            raise InputError(f"{PATH}: {path} is missing") from None
-        allowed = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{PATH}: {path} = {SHORT.repr(first['input'])}: {allowed}") from None
+            raise InputError(f"{PATH}: {key}.{path} is missing") from None
+        alike = [other for other in others if _path(other, node) == path]
+        said = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in (first, *alike))
+        name = ".".join(filter(None, (key, path)))
+        value, allowed = SHORT.repr(first["input"]), ", or: ".join(said)
+        raise InputError(f"{PATH}: {name} = {value}: {allowed}") from None
+
+
+def _path(error: ErrorDetails, node: object) -> str:
+    """Return where params.yaml has what is wrong, without pydantic's names for alternatives."""
+    parts = []
+    for part in error["loc"]:
+        if isinstance(node, dict) and (part in node or error["type"] == "missing"):
+            node = node.get(part)
+        elif isinstance(node, list):
+            node = node[part]
+        else:
+            break
+        parts.append(str(part))
+    return ".".join(parts)
