@@ -469,7 +469,7 @@ def test_a_cause_is_turned_by_the_ablation(identical, repaired, shares, blamed, 
 
 def test_the_largest_share_is_named_first():
     found = causes.cause(NAMES, ablation(0.0, intercept=0.2, steps=-0.6), True, False, BY)
-    assert "150% is due to what steps does (what intercept does -50%)." in found.sentence
+    assert "150 % is due to what steps does (what intercept does −50 %)." in found.sentence
 
 
 @pytest.mark.parametrize("identical", [True, False])

@@ -1,6 +1,6 @@
 """The rule about causes: whether a gap is due to the library, or to hyper-parameters."""
 
-from stages.sgd.rules import Finding, Thresholds, verdict
+from stages.sgd.rules import Finding, Thresholds, percent, verdict
 
 HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "batch.size")
 
@@ -35,9 +35,10 @@ def cause(
     shares = {factor: value["mean"] / gap for factor, value in found["shapley"].items()}
     tuned = sum(abs(part) for factor, part in shares.items() if factor in HYPERPARAMETERS)
     largest, *others = sorted(shares, key=lambda factor: -abs(shares[factor]))
-    rest = ", ".join(f"{words[f]} {round(shares[f], 2) + 0.0:.0%}" for f in others)
+    said = {factor: percent(round(part, 2) + 0.0) for factor, part in shares.items()}
+    rest = ", ".join(f"{words[f]} {said[f]}" for f in others)
     sentence += (
-        f"Of the gap of {gap:.3g} in the final loss {shares[largest]:.0%} is due to "
+        f"Of the gap of {gap:.3g} in the final loss {said[largest]} is due to "
         f"{words[largest]}" + (f" ({rest})." if rest else ".")
     )
     evidence |= {"shapley_share": shares, "hyperparameter_share": tuned}

@@ -119,8 +119,8 @@ def worse(names: list[str], tables: list[dict[str, np.ndarray]], rules: Threshol
     sentence = (
         f"{_start(names[1])} ends with the larger loss in {rates['reported_loss']} of pairs "
         f"of runs ({loss[1]:.3g} against {loss[0]:.3g}) and with the larger stated objective in "
-        f"{rates['objective']}; its loss spreads more in {rates['spread']} (standard deviation "
-        f"{spread[1]:.3g} against {spread[0]:.3g})."
+        f"{rates['objective']}; its loss spreads more in {rates['spread']}, with a standard "
+        f"deviation of {spread[1]:.3g} against {spread[0]:.3g}."
     )
     supported = all(holds(rate, rules) for rate in rates.values())
     refuted = fails(rates["reported_loss"], rules) and fails(rates["objective"], rules)
@@ -255,7 +255,7 @@ def superior(tables: list[dict[str, np.ndarray]], largest: float, rules: Thresho
 
 def percent(part: float) -> str:
     """Return a share in per cent, with one decimal where there is one."""
-    return f"{100 * part:.1f}".removesuffix(".0") + " %"
+    return f"{100 * part:.1f}".removesuffix(".0").replace("-", "−") + " %"
 
 
 def _start(sentence: str) -> str:
