@@ -46,7 +46,8 @@ def main(name: str, key: str) -> None:
     exact = {"objective": certificate["optimum"]}
     if (theta := certificate.get("minimiser", theta)) is not None:
         judged = verdicts(stated, np.array(theta)[:, None], X, y)
-        exact |= {judgement: float(values[0]) for judgement, values in judged.items()}
+        certificate |= {judgement: float(values[0]) for judgement, values in judged.items()}
+        exact |= {"accuracy": certificate["accuracy"]} if "accuracy" in judged else {}
     files.write_json(f"metrics/{name}/exact.json", exact)
     files.write_json(f"metrics/{name}/certificate.json", certificate)
 

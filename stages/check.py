@@ -7,6 +7,11 @@ from stages.sgd.datasets import DATASETS
 from stages.sgd.recipe import Problem, Program
 from stages.sgd.schema import Dataset, Name, Objective, Section
 
+TAKEN = {  # under metrics/ by what is not a problem, and under a problem by what is not a program
+    "problems": ("ablation", "claims", "submissions"),
+    "programs": ("certificate", "details", "exact", "numpy", "torch"),
+}
+
 
 class Variant(Section):
     """An objective on a dataset that is solved exactly and not trained."""
@@ -32,6 +37,9 @@ def main() -> None:
     programs = parameters.load("programs", dict[Name, Program])
     parameters.load("variants", dict[Name, Variant])
     ablations = parameters.load("ablations", dict[Name, dict[Name, Name]])
+    for section, known in (("problems", problems), ("programs", programs)):
+        for name in {*known} & {*TAKEN[section]}:
+            _refuse(f"{section}.{name}", f"must not be called {', '.join(TAKEN[section])}")
     for name, program in programs.items():
         key = f"programs.{name}"
         _refer(f"{key}.problem", program.problem, problems)
@@ -41,8 +49,8 @@ def main() -> None:
             program.recipe(stated.objective)
         except ValueError as error:
             _refuse(key, str(error))
-        if name in problems or name in ("exact", "certificate", "numpy", "torch"):
-            _refuse(key, "a program must not be called like a problem or a solver")
+        if name in problems:
+            _refuse(key, "a program must not be called like a problem")
     for name, ablation in ablations.items():
         for end in ("program", "reference"):
             _refer(f"ablations.{name}.{end}", ablation.get(end), programs)

@@ -5,6 +5,7 @@ digit, where the program starts, which examples it draws, what it logs and where
 """
 
 import argparse
+import filecmp
 import json
 from collections.abc import Iterator
 from importlib import import_module
@@ -22,6 +23,8 @@ from stages.sgd.recipe import Problem, Program, Recipe
 from stages.sgd.record import DivergedError, record
 from stages.sgd.schema import Examples, Objective, Replicas, Section, Seed
 from stages.sgd.scores import verdicts
+
+RESULTS = ("theta.npz", "history.csv", "replicas.csv")  # what both implementations write
 
 
 class Protocol(Section):
@@ -150,7 +153,7 @@ def write(job: Job) -> None:
 
     A protocol run writes its recipe too, which names the implementation. Without a file that
     differs, DVC would find one implementation's outputs in its cache, of the other's making, and
-    never run it.
+    never run it. PyTorch's metrics are how its files differ from NumPy's.
     """
     recipe, objective = job.recipe, job.objective
     fresh = parameters.load("fresh", Fresh)
@@ -166,19 +169,36 @@ def write(job: Job) -> None:
         judged = verdicts(objective, theta, unseen.X, unseen.y)
         run.replicas["fresh_accuracy"] = judged["accuracy"]
     name = job.key.partition(".")[2]
+    solver, arrays, metrics = name, run.arrays, run.metrics
+    folder = f"data/programs/{name}"
     if protocol:
-        folder = f"data/runs/{name}/{job.implementation}"
+        solver, folder = job.implementation, f"data/runs/{name}/{job.implementation}"
         arrays = {key: array for key, array in run.arrays.items() if key != "losses"}
-        files.write_arrays(f"{folder}/theta.npz", **arrays)
         described = {"implementation": job.implementation, **recipe.model_dump()}
         files.write_json(f"{folder}/recipe.json", described)
-        files.write_json(f"metrics/{name}/{job.implementation}.json", run.metrics)
-    else:
-        folder = f"data/programs/{name}"
-        files.write_arrays(f"{folder}/run.npz", **run.arrays)
-        files.write_json(f"metrics/{job.problem}/{name}.json", run.metrics)
+    files.write_arrays(f"{folder}/{'theta' if protocol else 'run'}.npz", **arrays)
     files.write_table(f"{folder}/history.csv", run.history)
     files.write_table(f"{folder}/replicas.csv", run.replicas)
+    if protocol and job.implementation == "torch":
+        metrics = agreement(f"data/runs/{name}/numpy", folder)
+    else:
+        files.write_json(f"metrics/{job.problem}/details/{solver}.json", run.details)
+    files.write_json(f"metrics/{job.problem}/{solver}.json", metrics)
+
+
+def agreement(first: str, second: str) -> dict[str, str]:
+    """Return whether two runs wrote the same bytes, or else the largest difference."""
+    if all(filecmp.cmp(f"{first}/{name}", f"{second}/{name}", False) for name in RESULTS):
+        return {"verdict": "identical"}
+    ends = [
+        [
+            files.read_arrays(f"{folder}/theta.npz")["theta"],
+            *(files.read_table(f"{folder}/{name}").to_numpy() for name in RESULTS[1:]),
+        ]
+        for folder in (first, second)
+    ]
+    difference = max(np.abs(a - b).max() for a, b in zip(*ends, strict=True))
+    return {"verdict": f"differs by {difference:.1g}"}
 
 
 def arguments() -> argparse.Namespace:

@@ -11,7 +11,15 @@ import yaml
 from conftest import ROOT, section
 
 from stages import dataset, run
-from stages.common.files import InputError, read_arrays, write_json
+from stages.common.files import (
+    InputError,
+    read_arrays,
+    read_json,
+    read_table,
+    write_arrays,
+    write_json,
+    write_table,
+)
 from stages.run import protocol_job
 from stages.sgd import datasets
 from stages.sgd.draws import draw_run, own_generators
@@ -48,6 +56,21 @@ def short(scratch, params):
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_implementations_write_the_same_bytes(problem, short):
     assert trained("numpy", problem)[0] == trained("torch", problem)[0]
+    assert read_json(f"metrics/{problem}/torch.json") == {"verdict": "identical"}
+
+
+@pytest.mark.parametrize("name", run.RESULTS)
+def test_the_largest_difference_is_said(name, short):
+    trained("numpy", "svm")
+    path = Path(f"data/runs/svm/numpy/{name}")
+    if path.suffix == ".npz":
+        write_arrays(str(path), theta=read_arrays(str(path))["theta"] + 0.5)
+    else:
+        table = read_table(str(path)).astype(float)
+        table.iloc[1, -1] += 0.5
+        write_table(str(path), table)
+    trained("torch", "svm")
+    assert read_json("metrics/svm/torch.json") == {"verdict": "differs by 0.5"}
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)
@@ -79,6 +102,7 @@ def test_svm_replica_is_an_ordinary_pytorch_training(short):
         hinge = torch.relu(1 - data.y[i] * layer(torch.tensor(data.X[i]))).sum()
         (hinge + 0.1 * (layer.weight**2).sum()).backward()
         optimizer.step()
+    trained("numpy", "svm")
     _, final = trained("torch", "svm")
     expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
     np.testing.assert_allclose(final[2], expected, rtol=1e-5)

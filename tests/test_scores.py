@@ -113,7 +113,7 @@ def test_kinks_are_counted_at_margin_one_and_as_printed(draw):
     run = record(epochs, recipe, stated, (data.X, data.y), 0.0)
     np.testing.assert_array_equal(run.replicas["kinks"], [1, 0, 1])  # y·z = 1, −1, 1
     np.testing.assert_array_equal(run.replicas["kinks_printed"], [1, 1, 0])  # z = 1, 1, −1
-    assert (run.metrics["kinks"], run.metrics["kinks_printed"]) == (2, 2)
+    assert (run.details["kinks"], run.details["kinks_printed"]) == (2, 2)
 
 
 def made_up(rng, epochs, replicas, d):
@@ -150,13 +150,15 @@ def test_history_summarises_replicas(count, draw):
     last = values[-1]
     np.testing.assert_allclose(run.replicas["objective"], last)
     assert run.metrics["objective"] == pytest.approx(np.median(last))
-    assert run.metrics["objective_upper"] == pytest.approx(np.quantile(last, 0.95))
+    assert run.details["objective_upper"] == pytest.approx(np.quantile(last, 0.95))
+    assert run.metrics["loss"] == pytest.approx(np.median(losses[-1]))
+    assert run.metrics["accuracy"] == run.replicas["accuracy"].median()
     assert run.metrics["gap"] == pytest.approx(np.median(last) - 0.25)
     assert (run.history["optimum"] == 0.25).all()
     tail = losses[-math.ceil(count / 10) :]
     np.testing.assert_allclose(run.replicas["reported_loss"], tail.mean(axis=0))
     np.testing.assert_allclose(run.replicas["spread"], tail.std(axis=0), atol=1e-15)
-    assert run.metrics["spread"] == pytest.approx(np.median(tail.std(axis=0)))
+    assert run.details["spread"] == pytest.approx(np.median(tail.std(axis=0)))
     np.testing.assert_array_equal(run.arrays["theta"], thetas[-1].T)
     np.testing.assert_allclose(run.arrays["losses"], losses.T)
 

@@ -14,6 +14,7 @@ from stages.sgd.scores import objective, summands, verdicts
 
 PARTS = ("", "_lower", "_upper", "_first")
 GROUP = 64  # epochs whose quantiles are taken at once
+MEDIANS = {"accuracy", "margin", "rmse", "spread"}
 
 
 class DivergedError(ValueError):
@@ -34,6 +35,8 @@ class Run(NamedTuple):
         classifier, and the number of steps at a kink.
     metrics : dict of str to float
         The row of `dvc metrics show`.
+    details : dict of str to float
+        What else there is to say of the last epoch: quantiles, medians, kinks.
     arrays : dict of str to numpy.ndarray
         `theta`, shape (replicas, d); `losses`, shape (replicas, epochs); what replica 0
         `logged`; and if the recipe saves any, `checkpoints`, shape (checkpoints, replicas, d),
@@ -43,6 +46,7 @@ class Run(NamedTuple):
     history: pd.DataFrame
     replicas: pd.DataFrame
     metrics: dict[str, float]
+    details: dict[str, float]
     arrays: dict[str, np.ndarray]
 
 
@@ -125,24 +129,26 @@ def record(
     if checkpoints:
         arrays |= {"checkpoints": np.stack(checkpoints), "steps": np.array(steps)}
     replicas = pd.DataFrame(table)
-    return Run(frame, replicas, _metrics(frame, replicas, optimum), arrays)
+    return Run(frame, replicas, *_summaries(frame, replicas, optimum), arrays)
 
 
-def _metrics(history: pd.DataFrame, replicas: pd.DataFrame, optimum: float) -> dict[str, float]:
+def _summaries(
+    history: pd.DataFrame, replicas: pd.DataFrame, optimum: float
+) -> tuple[dict[str, float], dict[str, float]]:
     last = history.iloc[-1]
+    medians = {name: float(replicas[name].median()) for name in set(replicas) & MEDIANS}
     metrics = {
         "objective": last["objective"],
-        "objective_lower": last["objective_lower"],
-        "objective_upper": last["objective_upper"],
         "gap": last["objective"] - optimum,
-        "sampled_loss": last["sampled_loss"],
-        "spread": float(replicas["spread"].median()),
+        "loss": last["sampled_loss"],
     }
-    for name in {"accuracy", "margin", "rmse"} & set(replicas):
-        metrics[name] = float(replicas[name].median())
+    if "accuracy" in medians:
+        metrics["accuracy"] = medians.pop("accuracy")
+    names = ("objective_lower", "objective_upper", "sampled_loss_lower", "sampled_loss_upper")
+    details = {name: last[name] for name in names} | medians
     for name in {"kinks", "kinks_printed"} & set(replicas):
-        metrics[name] = int(replicas[name].sum())
-    return dict(sorted(metrics.items()))
+        details[name] = int(replicas[name].sum())
+    return dict(sorted(metrics.items())), dict(sorted(details.items()))
 
 
 def _summary(pending: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
