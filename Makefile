@@ -2,40 +2,39 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint verify unlock requirements
+.PHONY: help repro test lint verify readme unlock requirements
 
-repro: $(BIN)/.installed
+help: ## Say what each target does
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+
+repro: $(BIN)/.installed ## Create .venv, install the pinned requirements, run the pipeline
 	@mkdir -p .dvc/tmp && if [ -e .dvc/tmp/unfinished ]; then $(MAKE) unlock; fi
 	@touch .dvc/tmp/unfinished
 	$(BIN)/dvc repro
 	@rm .dvc/tmp/unfinished
 
-# A kill can catch DVC while it rewrites dvc.lock, or its own lock of paths, in place. Neither
-# says anything that the committed dvc.lock and the outputs do not.
-unlock:
-	git checkout --quiet -- dvc.lock
-	find .dvc/tmp -name rwlock -empty -delete
-
-test: $(BIN)/.installed
+test: $(BIN)/.installed ## Run the tests
 	$(BIN)/pytest
 
-lint: $(BIN)/.installed
+lint: $(BIN)/.installed ## Check style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-$(BIN)/.installed: requirements.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	touch $@
-
-# Rerun the pipeline from empty caches under other conditions and compare every byte; then
-# run each of its stages alone with what it declares.
-verify: $(BIN)/.installed
+# Then each stage alone with what it declares.
+verify: $(BIN)/.installed ## Rerun all under other conditions and compare every byte
 	$(BIN)/python tests/verify.py
 	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 tests/test_hermetic.py
 
-# Resolve the ranges of pyproject.toml afresh and pin what they give.
-requirements:
+readme: $(BIN)/.installed ## Write the tables of README.md from the results
+	$(BIN)/python tests/readme.py
+
+# A kill can catch DVC while it rewrites dvc.lock, or its own lock of paths, in place. Neither
+# says anything that the committed dvc.lock and the outputs do not.
+unlock: ## After a kill: put the committed dvc.lock back
+	git checkout --quiet -- dvc.lock
+	find .dvc/tmp -name rwlock -empty -delete
+
+requirements: ## Resolve the ranges of pyproject.toml afresh and pin what they give
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
@@ -43,3 +42,8 @@ requirements:
 	(echo '# Every package of the study, pinned. Regenerate with: make requirements'; \
 	 $(BIN)/pip freeze | sed 's/+cpu$$//') > requirements.txt
 	touch $(BIN)/.installed
+
+$(BIN)/.installed: requirements.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	touch $@

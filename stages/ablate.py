@@ -90,6 +90,8 @@ def main(name: str) -> None:
     files.write_json(f"metrics/ablation/{name}.json", result)
     table = pd.DataFrame({"difference": list(words.values())} | shares)
     files.write_table(f"plots/ablation_{name}.csv", table)
+    repaired = differ["reference"]
+    files.say(f"metrics/ablation/{name}.json", f"repaired, {repaired:.1g} from the reference")
 
 
 def subsets(program: Recipe, reference: Recipe, factors: Sequence[str]) -> list[Recipe]:

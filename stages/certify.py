@@ -50,6 +50,7 @@ def main(name: str, key: str) -> None:
         exact |= {"accuracy": certificate["accuracy"]} if "accuracy" in judged else {}
     files.write_json(f"metrics/{name}/exact.json", exact)
     files.write_json(f"metrics/{name}/certificate.json", certificate)
+    files.say(f"metrics/{name}/exact.json", f"optimum {certificate['optimum']:.6g}")
 
 
 def separability(

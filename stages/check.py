@@ -56,6 +56,7 @@ def main() -> None:
             _refer(f"ablations.{name}.{end}", ablation.get(end), programs)
         _refer(f"ablations.{name}.problem", ablation.get("problem"), problems)
     files.write_text("data/checked.txt", "params.yaml can be run\n")
+    files.say("data/checked.txt", f"{len(problems)} problems and {len(programs)} programs")
 
 
 def _refer(key: str, value: object, known: Any) -> None:

@@ -3,6 +3,7 @@
 The table CLAIMS says what each claim is judged by: a rule of `stages.sgd.rules`, and on what.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,8 @@ def main() -> None:
     files.write_json("metrics/claims.json", findings)
     for key, finding in findings.items():
         files.write_json(f"metrics/claims/{key}.json", {"verdict": finding["verdict"]})
+    counts = Counter(finding["verdict"] for finding in findings.values())
+    files.say("metrics/claims.json", ", ".join(f"{counts[v]} {v}" for v in sorted(counts)))
 
 
 def title(name: str) -> str:

@@ -28,6 +28,7 @@ def main(name: str) -> None:
     if name != "wave":
         table = table.astype({"y": int})
     files.write_table(f"data/{name}.csv", table, exact=True)
+    files.say(f"data/{name}.csv", f"{len(table)} examples")
 
 
 if __name__ == "__main__":

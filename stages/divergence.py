@@ -4,6 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
+from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd.divergences import jensen_gap, kl_divergence
@@ -28,7 +29,7 @@ def main() -> None:
     rng = np.random.default_rng(section.seed)
     kl = {"pairs": 0, "infinite": 0, "not_positive": 0, "equal_pairs": 0, "equal_not_zero": 0}
     least, least_ratio = np.inf, np.inf
-    for dimension in section.dimensions:
+    for dimension in tqdm(section.dimensions, "divergence", disable=None):
         for concentration in section.concentrations:
             p, q = mass_functions(rng, section, dimension, concentration)
             different = (p != q).any(axis=1)
@@ -45,6 +46,7 @@ def main() -> None:
     kl |= {"least": float(least), "least_pinsker_ratio": float(least_ratio)}
     kl["pinsker_holds"] = bool(least_ratio >= 1 - PINSKER_ROUNDING)
     files.write_json("metrics/divergence.json", {"kl": kl, "jensen": jensen(rng, section)})
+    files.say("metrics/divergence.json", f"{kl['not_positive']} of {kl['pairs']} not positive")
 
 
 def mass_functions(

@@ -55,7 +55,9 @@ def main(key: str, name: str | None = None) -> None:
         raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")
     figure = Figure(figsize=(size.width, size.height), dpi=size.dpi, layout="constrained")
     import_module(f"stages.figures.{module}").draw(figure, key, name, size.grid)
-    files.write_figure(f"plots/figure_{'_'.join(filter(None, (key, name)))}.png", figure)
+    path = f"plots/figure_{'_'.join(filter(None, (key, name)))}.png"
+    files.write_figure(path, figure)
+    files.say(path, f"{size.width:g} × {size.height:g} inches")
 
 
 if __name__ == "__main__":

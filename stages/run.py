@@ -184,6 +184,8 @@ def write(job: Job) -> None:
     else:
         files.write_json(f"metrics/{job.problem}/details/{solver}.json", run.details)
     files.write_json(f"metrics/{job.problem}/{solver}.json", metrics)
+    found = metrics.get("verdict") or f"objective {metrics['objective']:.6g}"
+    files.say(f"metrics/{job.problem}/{solver}.json", found)
 
 
 def agreement(first: str, second: str) -> dict[str, str]:

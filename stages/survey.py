@@ -84,7 +84,9 @@ def main() -> None:
     )
     table["cost"] = table["gap"] - table["gap_undone"]
     files.write_table("plots/survey.csv", table)
-    files.write_json("metrics/survey.json", summarise(table))
+    kinds = summarise(table)
+    files.write_json("metrics/survey.json", kinds)
+    files.say("metrics/survey.json", f"{len(kinds)} kinds of deviation in {len(programs)} programs")
 
 
 def _variants(

@@ -191,6 +191,11 @@ def write_table(path: str, table: pd.DataFrame, exact: bool = False) -> None:
         table.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
 
 
+def say(path: str, words: str) -> None:
+    """Print a stage's last line: what it wrote, and the one number that matters."""
+    print(f"{path}: {words}")
+
+
 def write_json(path: str, values: Mapping[str, object]) -> None:
     """Write a JSON object, floats rounded.
 

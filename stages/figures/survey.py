@@ -34,7 +34,7 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
         if not present[row, column]:
             axes.plot(column, row, ".", color=GREY, markersize=2)
             continue
-        text = "diverges" if np.isnan(cost) else f"{cost:+.1g}" if cost else "0"
+        text = "diverges" if np.isnan(cost) else f"{cost:+.1g}".replace("-", "−") if cost else "0"
         strong = np.isfinite(cost) and abs(norm(cost) - 0.5) > 0.35
         color = "white" if strong else "black"
         axes.text(column, row, text, ha="center", va="center", color=color, fontsize="x-small")
