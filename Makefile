@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint verify unlock requirements
+.PHONY: repro test lint bench verify unlock requirements
 
 repro: $(BIN)/.installed
 	@mkdir -p .dvc/tmp && if [ -e .dvc/tmp/unfinished ]; then $(MAKE) unlock; fi
@@ -27,6 +27,11 @@ $(BIN)/.installed: requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
+
+# Compare the trainers with other ways to take the same steps: a table, and benchmarks/growth.png.
+bench: $(BIN)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt
+	$(BIN)/python -m benchmarks.bench
 
 # Rerun the pipeline from empty caches under other conditions and compare every byte; then
 # run each of its stages alone with what it declares.

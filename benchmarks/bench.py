@@ -2,8 +2,7 @@
 
 Prints one markdown table, draws benchmarks/growth.png. The rivals take turns within a round, each
 ratio is of one round's times, and times are the process's own CPU seconds on one thread, so that
-what else the machine does weighs little. `--study` adds the whole study against the six printed
-programs, and DVC's commands: wall time, several minutes.
+what else the machine does weighs little.
 """
 
 import argparse
@@ -84,7 +83,7 @@ def compare(problem: str, replicas: int, epochs: int, rounds: int, installed: bo
         run["numba loop"] = rivals.numba_loop(recipe, X, y, theta, flat)
         if not recipe.network:
             run["SGDClassifier"] = rivals.scikit_learn(recipe, X, y, fits := 1000)
-    each = {name: epochs * STEPS * replicas for name in run} | {"scalar loop": epochs * STEPS}
+    each = dict.fromkeys(run, epochs * STEPS * replicas) | {"scalar loop": epochs * STEPS}
     if "SGDClassifier" in run:
         each["SGDClassifier"] = fits * len(y)
     times = {name: [] for name in run}
@@ -125,8 +124,8 @@ def train(
     trainer = import_module(f"stages.sgd.by_{name}")
     rates = (np.full(STEPS, recipe.learning_rate) for _ in orders)
     for epoch in trainer.train(recipe, examples, theta, iter(orders), rates):
-        pass
-    return epoch.theta
+        final = epoch.theta
+    return final
 
 
 def peak(replicas: int, epochs: int) -> float:
@@ -171,7 +170,7 @@ def table(rows: list[Row]) -> str:
     for row in rows:
         ratios = quartiles(list(np.divide(row.ours, row.theirs)), 4)
         cells = (row.problem, f"{row.replicas:,}", row.rival, quartiles(row.ours, 0))
-        lines.append(f"| {' | '.join(cells)} | {quartiles(row.theirs, 0)} | {ratios} | ", )
+        lines.append(f"| {' | '.join(cells)} | {quartiles(row.theirs, 0)} | {ratios} | ")
         lines[-1] += f"{row.verdict()} |"
     return "\n".join(lines)
 

@@ -45,7 +45,7 @@ def numba_loop(
     loss = {"logistic": logistic, "hinge": hinge}.get(recipe.objective.loss)
 
     @njit
-    def linear(X, y, thetas, orders, losses, eta, decay, penalty, covers):  # noqa: ANN001, ANN202
+    def linear(X, y, thetas, orders, losses, eta, decay, penalty, covers):
         for r in range(len(thetas)):
             theta = thetas[r]
             for t in range(orders.shape[1]):
@@ -63,7 +63,7 @@ def numba_loop(
                     theta[j] -= g * x[j]
 
     @njit
-    def network(X, y, thetas, orders, losses, eta, decay, penalty, covers):  # noqa: ANN001, ANN202
+    def network(X, y, thetas, orders, losses, eta, decay, penalty, covers):
         p = thetas.shape[1] // 3
         s = np.empty(p)
         for r in range(len(thetas)):
@@ -148,9 +148,7 @@ def barest_torch(
     import torch
     from torch.nn.functional import logsigmoid, relu
 
-    table = torch.from_numpy(
-        (X if recipe.network else inputs(recipe.objective.model, X)).T.copy()
-    )
+    table = torch.from_numpy((X if recipe.network else inputs(recipe.objective.model, X)).T.copy())
     targets, rows = torch.from_numpy(y), torch.from_numpy(order)
     kind, decay, η = recipe.objective.loss, 2 * recipe.penalised, recipe.learning_rate
 
