@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test lint verify readme unlock requirements
+.PHONY: help repro test lint verify bench mutants readme unlock requirements
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,13 @@ lint: $(BIN)/.installed ## Check style
 verify: $(BIN)/.installed ## Rerun all under other conditions and compare every byte
 	$(BIN)/python tests/verify.py
 	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 tests/test_hermetic.py
+
+bench: $(BIN)/.installed ## Compare the trainers with other ways to take the same steps
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt
+	$(BIN)/python -m benchmarks.bench
+
+mutants: $(BIN)/.installed ## Try the tests on changes of the code
+	$(BIN)/python tests/mutants.py
 
 readme: $(BIN)/.installed ## Write the tables of README.md from the results
 	$(BIN)/python tests/readme.py

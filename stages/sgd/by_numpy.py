@@ -118,7 +118,7 @@ class Batch:
         y = np.take(self.target, rows, mode="clip")
         z, squares = np.empty_like(y), np.zeros((len(y), y.shape[2]), self.dtype)
         path = np.empty((len(rows) + 1, len(theta), followed), self.dtype)
-        x, work = (np.empty((len(self.output), *rows.shape[1:]), self.dtype) for _ in range(2))
+        x = np.empty((len(self.output), *rows.shape[1:]), self.dtype)
         extra = None if self.log is None else np.empty_like(z)
         rates = rates.astype(self.dtype)
         scales, decays = rates * self.weight, self._decays(rates)
@@ -129,12 +129,11 @@ class Batch:
             if self.network:
                 self._step_network(theta, total, x[0], y[k], rates[k], z[k])
                 continue
-            np.multiply(x, theta[:, None], out=work)
-            np.add.reduce(work, axis=0, out=z[k])  # z = θ·x
+            np.einsum("dbr,dr->br", x, theta, out=z[k])  # z = θ·x
             if extra is not None:
                 extra[k] = self.log[step] * theta[-1]
             if penalised:
-                self._squares(theta, work[: self.rows, 0], squares[k])
+                self._squares(theta, squares[k])
             if self.gradient is not self.output:
                 self.gradient.take(step, axis=1, out=x, mode="clip")
             g = self._derivative(z[k], y[k], x)
@@ -143,10 +142,10 @@ class Batch:
                 theta -= rates[k] * total
                 continue
             g *= scales[k]
-            np.multiply(x, g, out=work)
+            x *= g
             if decays is not None:
                 self._shrink(theta, decays[k])
-            theta -= work[:, 0] if work.shape[1] == 1 else work.sum(axis=1)  # θ ← θ − η∇ℓ
+            theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
         path[-1] = theta[:, :followed]
         losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
         return Epoch(examples, z, y, losses, theta, path)
@@ -213,12 +212,11 @@ class Batch:
         else:
             theta[: self.rows] *= decay
 
-    def _squares(self, theta: np.ndarray, work: np.ndarray, out: np.ndarray) -> None:
+    def _squares(self, theta: np.ndarray, out: np.ndarray) -> None:
         """Write Σ mⱼθⱼ² into `out`."""
-        np.multiply(theta[: self.rows], theta[: self.rows], out=work)
-        if self.odd:
-            work *= self.mask[: self.rows]
-        np.add.reduce(work, axis=0, out=out)
+        weights = theta[: self.rows]
+        masked = weights * self.mask[: self.rows] if self.odd else weights
+        np.einsum("dr,dr->r", masked, weights, out=out)
 
     def _losses(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.margin:

@@ -1,0 +1,1 @@
+"""What the study is measured against, and the measurement."""

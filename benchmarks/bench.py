@@ -1,0 +1,222 @@
+"""Measure the trainers against other ways to take the same steps: python -m benchmarks.bench.
+
+Prints one markdown table, draws benchmarks/growth.png. The rivals take turns within a round, each
+ratio is of one round's times, and times are the process's own CPU seconds on one thread, so that
+what else the machine does weighs little.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import rivals
+from stages.common import parameters
+from stages.sgd.datasets import DATASETS, draw
+from stages.sgd.models import recipe_inputs
+from stages.sgd.recipe import Problem, Recipe
+
+PROBLEMS = ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
+REPLICAS = (1, 16, 256, 1024, 10_000)
+STEPS = 30
+# By rival: at how many replicas the target is judged, and the largest ratio ours / rival.
+TARGETS = {
+    "numba loop": (1024, (1.3, 2.2, 1.3, 2.0, 1.5)),
+    "SGDClassifier": (1024, (0.2, 0.2, 0.2, 0.2, None)),
+    "scalar loop": (256, (0.01,) * 5),
+    "barest PyTorch": (1024, (1.15, 1.3, 1.15, 1.3, 1.15)),
+}
+
+
+class Row(NamedTuple):
+    """One comparison: nanoseconds a replica and step, a value a round."""
+
+    problem: str
+    replicas: int
+    rival: str
+    ours: list[float]
+    theirs: list[float]
+
+    def median(self) -> float:
+        """Return the median over rounds of ours / theirs."""
+        return float(np.median(np.divide(self.ours, self.theirs)))
+
+    def verdict(self) -> str:
+        """Return whether the target is met, or nothing where there is none."""
+        judged, targets = TARGETS[self.rival]
+        target = targets[PROBLEMS.index(self.problem)]
+        if self.replicas != judged or target is None:
+            return ""
+        return f"≤ {target}: {'met' if self.median() <= target else 'not met'}"
+
+
+def compare(problem: str, replicas: int, epochs: int, rounds: int, installed: bool) -> list[Row]:
+    """Time every trainer and rival in turn, `rounds` times.
+
+    Parameters
+    ----------
+    problem : str
+        A section of `problems` in params.yaml.
+    replicas, epochs : int
+        Columns, and epochs of STEPS steps.
+    rounds : int
+        How often each is timed.
+    installed : bool
+        Time what only the benchmark requires too: numba and scikit-learn.
+    """
+    recipe, X, y, theta = ready(problem, replicas)
+    rng = np.random.default_rng(0)
+    orders = rng.integers(len(y), size=(epochs, STEPS, 1, replicas))
+    flat, run = orders.reshape(-1, replicas), {}
+    for name in ("numpy", "torch"):
+        run[name] = lambda name=name: train(name, recipe, (X, y), theta, orders)
+    run["barest PyTorch"] = rivals.barest_torch(recipe, X, y, theta, flat)
+    run["scalar loop"] = rivals.scalar_loop(recipe, X, y, theta, flat)
+    if installed:
+        run["numba loop"] = rivals.numba_loop(recipe, X, y, theta, flat)
+        if not recipe.network:
+            run["SGDClassifier"] = rivals.scikit_learn(recipe, X, y, fits := 1000)
+    each = dict.fromkeys(run, epochs * STEPS * replicas) | {"scalar loop": epochs * STEPS}
+    if "SGDClassifier" in run:
+        each["SGDClassifier"] = fits * len(y)
+    times = {name: [] for name in run}
+    for function in run.values():
+        function()
+    for _ in range(rounds):
+        for name, function in run.items():
+            begin = time.process_time_ns()
+            function()
+            times[name].append((time.process_time_ns() - begin) / each[name])
+    return [
+        Row(problem, replicas, name, times["torch" if "PyTorch" in name else "numpy"], times[name])
+        for name in TARGETS
+        if name in run
+    ]
+
+
+def ready(problem: str, replicas: int) -> tuple[Recipe, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a problem's recipe, X, y, and initial parameters N(0, 0.1²), shape (d, R)."""
+    recipe = parameters.load(f"problems.{problem}", Problem).recipe(replicas)
+    data = draw(parameters.load(f"datasets.{recipe.dataset}", DATASETS[recipe.dataset][0]))
+    if recipe.network:
+        width = 3 * recipe.objective.hidden
+    else:
+        width = recipe_inputs(recipe, data.X, data.y)["output"].shape[1]
+    theta = 0.1 * np.random.default_rng(1).standard_normal((width, replicas))
+    return recipe, data.X, data.y, theta
+
+
+def train(
+    name: str,
+    recipe: Recipe,
+    examples: tuple[np.ndarray, np.ndarray],
+    theta: np.ndarray,
+    orders: Iterator[np.ndarray],
+) -> np.ndarray:
+    """Return the final parameters of the study's trainer `name`."""
+    trainer = import_module(f"stages.sgd.by_{name}")
+    rates = (np.full(STEPS, recipe.learning_rate) for _ in orders)
+    for epoch in trainer.train(recipe, examples, theta, iter(orders), rates):
+        final = epoch.theta
+    return final
+
+
+def peak(replicas: int, epochs: int) -> float:
+    """Return the peak memory in MB of a process that trains the linear SVM by hand."""
+    words = [sys.executable, "-m", "benchmarks.bench", "--peak", str(replicas), str(epochs)]
+    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout) / 1024  # noqa: S603
+
+
+def train_only(replicas: int, epochs: int) -> int:
+    """Train on orders drawn an epoch at a time, and return this process's peak in KB."""
+    recipe, X, y, theta = ready("svm", replicas)
+    rng = np.random.default_rng(0)
+    orders = (rng.integers(len(y), size=(STEPS, 1, replicas)) for _ in range(epochs))
+    trainer = import_module("stages.sgd.by_numpy")
+    rates = (np.full(STEPS, recipe.learning_rate) for _ in range(epochs))
+    for _ in trainer.train(recipe, (X, y), theta, orders, rates):
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def memory() -> str:
+    """Return two sentences: peak memory against epochs, and against replicas."""
+    few, many = peak(1024, 20), peak(1024, 200)
+    at = {replicas: peak(replicas, 2) for replicas in (10_000, 20_000, 40_000)}
+    slope = np.polyfit(list(at), list(at.values()), 1)[0] * 2**20 / (8 * 21)
+    series = ", ".join(f"{value:.0f} MB at {replicas:,}" for replicas, value in at.items())
+    return (
+        f"Peak memory of the SVM, 1024 replicas: {few:.1f} MB after 20 epochs, {many:.1f} MB "
+        f"after 200. By replicas: {series}; a replica takes as much as {slope:.1f} θ."
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """Return the markdown table: medians [interquartile range], and the ratio with its own."""
+
+    def quartiles(values: list[float], digits: int) -> str:
+        low, middle, high = (f"{v:,.{digits}f}" for v in np.quantile(values, (0.25, 0.5, 0.75)))
+        return f"{middle} [{low}, {high}]"
+
+    lines = ["| problem | replicas | against | ours, ns | theirs, ns | ours / theirs | target |"]
+    lines.append("| --- | ---: | --- | ---: | ---: | ---: | --- |")
+    for row in rows:
+        ratios = quartiles(list(np.divide(row.ours, row.theirs)), 4)
+        cells = (row.problem, f"{row.replicas:,}", row.rival, quartiles(row.ours, 0))
+        lines.append(f"| {' | '.join(cells)} | {quartiles(row.theirs, 0)} | {ratios} | ")
+        lines[-1] += f"{row.verdict()} |"
+    return "\n".join(lines)
+
+
+def draw_growth(rows: list[Row], path: str) -> None:
+    """Draw time per replica and step against replicas, a panel a problem."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    panels = figure.subplots(1, len(PROBLEMS), sharey=True)
+    for panel, problem in zip(panels, PROBLEMS, strict=True):
+        for rival, label in (("numba loop", "numba loop"), ("barest PyTorch", "torch")):
+            found = [row for row in rows if (row.problem, row.rival) == (problem, rival)]
+            at = [row.replicas for row in found]
+            ours = "numpy" if rival == "numba loop" else "by_torch"
+            panel.loglog(at, [np.median(row.ours) for row in found], "o-", label=f"ours, {ours}")
+            panel.loglog(at, [np.median(row.theirs) for row in found], "x--", label=label)
+        panel.set(title=problem, xlabel="replicas")
+    panels[0].set_ylabel("ns per replica and step")
+    panels[-1].legend(fontsize="small")
+    figure.savefig(path, metadata={"Software": None})
+
+
+def main(rounds: int, most: int) -> None:
+    """Print the table and the memory, and draw the growth."""
+    remembered = memory()  # first: a child's peak is never below its parent's when it started
+    rows = []
+    for problem in PROBLEMS:
+        for replicas in (r for r in REPLICAS if r <= most):
+            turns = rounds if replicas <= 1024 else max(3, rounds // 3)
+            epochs = max(1, min(8, 2048 // replicas))
+            rows += compare(problem, replicas, epochs, turns, installed=True)
+    print(table(rows))
+    print("\nCPU time of one thread per replica and step. The scalar loop runs replica 0 alone.")
+    print(f"\n{remembered}")
+    draw_growth(rows, "benchmarks/growth.png")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench", description=__doc__)
+    parser.add_argument("--peak", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--most", type=int, default=REPLICAS[-1], help="replicas at most")
+    words = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if words.peak:
+        print(train_only(*words.peak))
+    else:
+        main(words.rounds, words.most)
