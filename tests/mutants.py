@@ -143,14 +143,15 @@ def start(module, number, limit):
     status = 1
     try:
         signal.alarm(limit)  # which ends a child that loops
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(1, 2)
         if number is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os.dup2(1, 2)
             tree, found = mutants(module)
             _, _, (holder, key), new = found[number]
             holder[key] = new
             sys.meta_path.insert(0, Finder(module, tree))
         options = "-x -q -p no:xdist -p no:cacheprovider -o addopts= -o tmp_path_retention_count=0"
+        options += " -W ignore::pytest.PytestAssertRewriteWarning"
         options += " --deselect=tests/test_claims.py::test_the_readme_has_the_table"
         options += " --deselect=tests/test_claims.py::test_the_readme_shows_what_dvc_metrics_show_prints"
         files = [f"tests/{name}" for name in TESTS["modules"][module]]
@@ -164,7 +165,8 @@ def run(jobs, limits):
     jobs, running = list(jobs)[::-1], {}
     while jobs or running:
         while jobs and len(running) < WORKERS:
-            running[start(*jobs[-1], limits.get(jobs[-1][0], 120))] = jobs.pop()
+            job = jobs.pop()
+            running[start(*job, limits.get(job[0], 120))] = job
         child, status = os.wait()
         yield running.pop(child), status != 0
 
