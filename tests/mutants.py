@@ -9,6 +9,7 @@ from the original. SAMPLE, 300 or `all`, says how many are tried, drawn with a f
 
 import ast
 import copy
+import gc
 import importlib.abc
 import importlib.util
 import os
@@ -20,9 +21,9 @@ from collections import Counter
 from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
-import cvxpy  # noqa: F401 (loaded once, for every child)
-import dvc.repo  # noqa: F401
+import dvc.repo  # noqa: F401 (loaded once, for every child)
 import hypothesis.extra.numpy
 import matplotlib.pyplot  # noqa: F401
 import pandas  # noqa: F401
@@ -33,6 +34,8 @@ import yaml
 ROOT = Path(__file__).parent.parent
 TESTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 ENOUGH = 0.95
+OPTIONS = "-x -q --assert=plain -o addopts= -p no:cacheprovider -p no:unraisableexception".split()
+OPTIONS += ["-o", "tmp_path_retention_count=0", "-k", "not readme"]
 WORKERS = 2
 SWAPS = {
     ast.Lt: ast.LtE,
@@ -150,12 +153,8 @@ def start(module, number, limit):
             _, _, (holder, key), new = found[number]
             holder[key] = new
             sys.meta_path.insert(0, Finder(module, tree))
-        options = "-x -q -p no:xdist -p no:cacheprovider -o addopts= -o tmp_path_retention_count=0"
-        options += " -W ignore::pytest.PytestAssertRewriteWarning"
-        options += " --deselect=tests/test_claims.py::test_the_readme_has_the_table"
-        options += " --deselect=tests/test_claims.py::test_the_readme_shows_what_dvc_metrics_show_prints"
         files = [f"tests/{name}" for name in TESTS["modules"][module]]
-        status = int(pytest.main([*options.split(), *files]))
+        status = int(pytest.main([*OPTIONS, *files]))
     finally:
         os._exit(status)
 
@@ -176,6 +175,8 @@ def main():
     hypothesis.settings.register_profile("m", database=None, derandomize=True, deadline=None)
     hypothesis.settings.load_profile("m")
     os.chdir(ROOT)
+    gc.collect()
+    gc.freeze()
     only = sys.argv[1:] or TESTS["modules"]
     limits = {}
     for module in only:
@@ -189,7 +190,10 @@ def main():
     if size != "all":
         jobs = sorted(random.Random(0).sample(jobs, min(int(size), len(jobs))))
     results = dict(run(jobs, limits))
-    tried, killed = Counter(m for m, _ in jobs), Counter(m for (m, _), dead in results.items() if dead)
+    tried, killed = (
+        Counter(m for m, _ in jobs),
+        Counter(m for (m, _), dead in results.items() if dead),
+    )
     print(f"{'module':34}{'mutants':>8}{'killed':>8}{'survived':>10}")
     for name, tries, dead in [(m, tried[m], killed[m]) for m in only if tried[m]] + [
         ("all", tried.total(), killed.total())
