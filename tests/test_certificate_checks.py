@@ -103,6 +103,11 @@ def test_a_separator_on_multipliers_of_other_points_is_refused():
         check_separator("affine", APART, Y, WIDEST, np.array([0.499, 1e-3, 0.5, 0]))
 
 
+def test_a_margin_of_0_separates_nothing():
+    with pytest.raises(ValueError, match="margin 0 is not the maximum 0"):
+        check_separator("affine", np.zeros((2, 1)), SIGNS, np.array([1.0, 0]), np.full(2, 0.5))
+
+
 def test_hulls_that_meet_are_accepted():
     assert check_inseparable("affine", CROSSED, Y, QUARTER) == 0
 

@@ -1,6 +1,7 @@
 """What the claims read, from made-up files: which program is which, and what counts as wrong."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from stages.sgd.rules import Thresholds
 from stages.sgd.schema import Grid
 
 BY = Thresholds(**yaml.safe_load((ROOT / "params.yaml").read_text())["claims"])
-# For w = (0, 1, 0, 0, 0), z = u: the second is wrong, the third on the boundary, which is wrong too.
+# For w = (0, 1, 0, 0, 0), z = u: the second is wrong, so is the third, on the boundary.
 POINTS = [(2.0, 0, 1), (1.0, 1, -1), (0.0, 2, 1), (-1.0, 0, -1)]
 RIGHT = [0.0, 1, 0, 0, 0]
 
@@ -32,7 +33,14 @@ def write(path, values):
 
 
 @pytest.fixture
-def disc(scratch):
+def folder(tmp_path, monkeypatch):
+    """A working directory with the study's parameters and nothing else."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def disc(folder):
     write("data/disc.csv", dict(zip("uvy", zip(*POINTS, strict=True), strict=True)))
 
 
@@ -45,7 +53,7 @@ def judge(claim):
 
 
 @pytest.mark.parametrize(("swapped", "verdict"), [(False, "supported"), (True, "refuted")])
-def test_which_program_is_the_worse(swapped, verdict, scratch):
+def test_which_program_is_the_worse(swapped, verdict, folder):
     tables = [table(reported_loss=n, objective=n, spread=n) for n in (1, 2)]
     for name, values in zip("ab", tables[:: -1 if swapped else 1], strict=True):
         write(f"data/programs/appendix_{name}/replicas.csv", values)
@@ -53,14 +61,14 @@ def test_which_program_is_the_worse(swapped, verdict, scratch):
 
 
 @pytest.mark.parametrize(("swapped", "verdict"), [(False, "refuted"), (True, "supported")])
-def test_which_program_is_the_better(swapped, verdict, scratch):
+def test_which_program_is_the_better(swapped, verdict, folder):
     tables = [table(reported_loss=n, objective=n) for n in (1, 2)]
     for name, values in zip("cd", tables[:: -1 if swapped else 1], strict=True):
         write(f"data/programs/appendix_{name}/replicas.csv", values)
     assert judge("p2_numpy_better").verdict == verdict
 
 
-def test_each_program_converges_to_its_problems_optimum(scratch):
+def test_each_program_converges_to_its_problems_optimum(folder):
     levels = np.repeat([1.0] + [0.3] * 9, 10) * np.ones((2, 1))
     for name, objective, gap in (("appendix_a", 0.5, 0.25), ("appendix_b", 0.25, 0.0)):
         write(f"data/programs/{name}/run.npz", {"losses": levels})
@@ -73,7 +81,7 @@ def test_each_program_converges_to_its_problems_optimum(scratch):
 
 
 @pytest.mark.parametrize("claim", ["p1_optimizer", "p2_cause"])
-def test_a_cause_is_read_from_its_problems_ablation(claim, scratch):
+def test_a_cause_is_read_from_its_problems_ablation(claim, folder):
     problem = {"p1_optimizer": "logistic", "p2_cause": "svm"}[claim]
     for library in ("numpy", "torch"):
         for name in ("history.csv", "replicas.csv", "theta.npz"):
@@ -94,7 +102,7 @@ def test_a_cause_is_read_from_its_problems_ablation(claim, scratch):
     assert "appendix D freed of its deviations repeats the losses of appendix C" in found.sentence
 
 
-def test_kinks_are_added_up(scratch):
+def test_kinks_are_added_up(folder):
     for n, folder in enumerate(claims.SVMS):
         write(f"data/{folder}/replicas.csv", table(kinks=n, kinks_printed=n + 1))
     found = judge("p2_no_kink")
@@ -105,7 +113,7 @@ def test_kinks_are_added_up(scratch):
     assert found.evidence["kinks_printed"] == dict(zip(names, (5, 10, 15, 20, 25), strict=True))
 
 
-def test_the_contest_has_six_criteria(scratch):
+def test_the_contest_has_six_criteria(folder):
     """The SVM's hinge loss is larger by less than λ times what its norm is smaller by."""
     same = {"reported_loss": 1, "logistic_loss": 1, "accuracy": 1, "fresh_accuracy": 1}
     logistic = table(**same, margin=0.1, hinge_loss=1, squared_norm=9)
@@ -160,7 +168,7 @@ def test_a_boundary_has_five_weights(disc):
 
 
 @pytest.mark.parametrize(("largest", "words"), [(0.5, "at most 0.5;"), (None, "at most 0;")])
-def test_superiority_is_of_the_svm(largest, words, scratch):
+def test_superiority_is_of_the_svm(largest, words, folder):
     for problem, accuracy in (("quadratic_svm", 1.0), ("quadratic_logistic", 0.9)):
         values = table(accuracy=accuracy, margin=0.1)
         write(f"data/runs/{problem}/numpy/replicas.csv", values)
@@ -177,7 +185,7 @@ def network(u):
     return theta
 
 
-def test_checkpoints_are_judged_by_their_errors(scratch):
+def test_checkpoints_are_judged_by_their_errors(folder):
     write("data/wave.csv", {"x": [0.0, 1.0], "y": [3.0, 3.0]})
     saved = np.array([[network(0.0)] * 3, [network(4.0)] * 3])
     arrays = {"checkpoints": saved, "steps": np.array([10, 20]), "losses": np.ones((3, 20))}
@@ -192,14 +200,14 @@ def test_checkpoints_are_judged_by_their_errors(scratch):
     assert judge("p7_better_with_epochs").evidence == {"checkpoints": 0}
 
 
-def test_the_networks_loss_is_read(scratch):
+def test_the_networks_loss_is_read(folder):
     write("metrics/two_layer/problem_7.json", {"objective": 0.125})
     write("data/programs/problem_7/run.npz", {"losses": np.linspace(1, 0, 20) * np.ones((3, 1))})
     found = judge("p7_successful")
     assert (found.verdict, found.evidence["objective"]) == ("supported", 0.125)
 
 
-def test_all_findings_are_written_and_counted(scratch, monkeypatch):
+def test_all_findings_are_written_and_counted(folder, monkeypatch):
     verdicts = ("supported", "refuted", "supported", "qualified")
     table = {
         f"p{n}": (f"Claim {n}.", lambda by, v=v: claims.Finding(v, "Said.", {"level": by.level}))
