@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint verify unlock requirements
+.PHONY: repro test mutants lint verify unlock requirements
 
 repro: $(BIN)/.installed
 	@mkdir -p .dvc/tmp && if [ -e .dvc/tmp/unfinished ]; then $(MAKE) unlock; fi
@@ -18,6 +18,10 @@ unlock:
 
 test: $(BIN)/.installed
 	$(BIN)/pytest
+
+# Try the tests on SAMPLE changes of the code, 300 drawn with a fixed seed, or all.
+mutants: $(BIN)/.installed
+	$(BIN)/python tests/mutants.py
 
 lint: $(BIN)/.installed
 	$(BIN)/ruff check
