@@ -16,6 +16,7 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -35,30 +36,14 @@ ROOT = Path(__file__).parent.parent
 TESTS = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
 ENOUGH = 0.95
 OPTIONS = ["-x", "-q", "--assert=plain", "-pno:cacheprovider", "-pno:unraisableexception"]
-OPTIONS += ["-oaddopts=", "-otmp_path_retention_count=0", "-knot readme"]
+OPTIONS += ["-oaddopts=", "-knot readme"]
 WORKERS = 2
-SWAPS = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Div,
-    ast.Pow: ast.Mult,
-    ast.And: ast.Or,
-    ast.Or: ast.And,
-}
+SCRATCH = tempfile.TemporaryDirectory()
+PAIRS = "Lt LtE, Gt GtE, Eq NotEq, In NotIn, Is IsNot, Add Sub, Mult Div, And Or"
+PAIRS = [[getattr(ast, name) for name in pair.split()] for pair in PAIRS.split(", ")]
+SWAPS = dict(PAIRS) | {b: a for a, b in PAIRS} | {ast.Pow: ast.Mult, ast.FloorDiv: ast.Div}
 NAMES = {"min": "max", "any": "all", "minimum": "maximum", "argmin": "argmax", "less": "less_equal"}
-NAMES |= {other: name for name, other in NAMES.items()}
+NAMES |= {b: a for a, b in NAMES.items()}
 
 
 def changed(node):
@@ -162,7 +147,7 @@ def start(module, number, limit):
             holder[key] = new
             sys.meta_path.insert(0, Finder(module, tree))
         files = [f"tests/{name}" for name in TESTS["modules"][module]]
-        status = int(pytest.main([*OPTIONS, *files]))
+        status = int(pytest.main([*OPTIONS, f"--basetemp={SCRATCH.name}/{os.getpid()}", *files]))
     finally:
         os._exit(status)
 
@@ -201,10 +186,8 @@ def main():
     for job, dead in run(jobs, limits):
         results[job] = dead
         print(f"\r{len(results)} of {len(jobs)}", end="", file=sys.stderr)
-    tried, killed = (
-        Counter(m for m, _ in jobs),
-        Counter(m for (m, _), dead in results.items() if dead),
-    )
+    tried = Counter(module for module, _ in jobs)
+    killed = Counter(module for (module, _), dead in results.items() if dead)
     print(f"{'module':34}{'mutants':>8}{'killed':>8}{'survived':>10}")
     for name, tries, dead in [(m, tried[m], killed[m]) for m in only if tried[m]] + [
         ("all", tried.total(), killed.total())
