@@ -1,0 +1,221 @@
+"""What a recipe may hold: every limit on both sides, and what can not go together."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from stages.sgd import schema
+from stages.sgd.combinations import not_in_torch
+from stages.sgd.fields import Batch, Order, Schedule
+from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Grid, Objective
+
+GRID = {"lower": -2.0, "upper": 2.0, "points": 4}
+AFFINE = {"model": "affine", "loss": "hinge", "regularization": 0.1}
+LOGISTIC = AFFINE | {"loss": "logistic"}
+NETWORK = {"model": "two_layer", "loss": "squared", "hidden": 3, "grid": GRID}
+SCALES = {"a": 1.0, "b": 1.0, "u": 1.0}
+BASES = {
+    "svm": {"dataset": "gaussian", "objective": AFFINE},
+    "logistic": {"dataset": "disc", "objective": LOGISTIC},
+    "quadratic": {"dataset": "disc", "objective": LOGISTIC | {"model": "quadratic"}},
+    "network": {
+        "dataset": "wave",
+        "objective": NETWORK,
+        "start": {"law": "network", "scales": SCALES},
+    },
+}
+
+
+def recipe(base="svm", **changes):
+    values = {"learning_rate": 0.1, "replicas": 1, "epochs": 2} | BASES[base] | changes
+    return Recipe.model_validate(values)
+
+
+BEFORE = {"law": "network", "stream": "before"}
+ALLOWED = [
+    ("svm", {"dataset": "disc"}),
+    ("svm", {"epochs": None, "updates": 7}),
+    ("svm", {"start": {"law": "linear", "stream": "torch"}}),
+    ("svm", {"start": {"law": "uniform", "low": 1.0, "high": 1.0}}),
+    ("svm", {"derivative": "label_forgotten", "intercept": "label"}),
+    ("svm", {"batch": {"size": 2, "reduction": "margin"}, "data": {"negative": 0.0}}),
+    ("svm", {"accumulate": True, "penalty": {"factor": 1.0}, "data": {"transposed": True}}),
+    ("svm", {"penalty": {"times_rate": False}, "log": "worst_margin"}),
+    ("svm", {"log": "held_out", "data": {"train": 20, "features": "uniform"}}),
+    ("svm", {"log": {"loss": "logistic"}, "order": {"law": "blocks"}, "batch": {"size": 9}}),
+    ("svm", {"order": {"law": "blocks", "examples": 9}, "batch": {"size": 9}}),
+    ("svm", {"order": {"law": "cyclic", "examples": 8}, "batch": {"size": 9}}),
+    ("logistic", {"derivative": "per_feature"}),
+    ("quadratic", {"derivative": "one_minus_loss", "intercept": "constant"}),
+    ("network", {"start": BEFORE, "update": "u_b_a"}),
+    ("network", {"accumulate": True, "log": {"loss": "squared"}, "intercept": "none"}),
+    ("network", {"regularization": 0.0, "batch": {"size": 2, "reduction": "sum"}}),
+    ("network", {"derivative": "label_forgotten", "log": "objective"}),
+]
+REFUSED = [
+    ("svm", {"dataset": "wave"}, "model affine takes dataset gaussian or disc"),
+    ("quadratic", {"dataset": "gaussian"}, "model quadratic takes dataset disc"),
+    ("svm", {"updates": 7}, "either epochs or updates"),
+    ("svm", {"epochs": None}, "either epochs or updates"),
+    ("svm", {"start": BEFORE}, "model affine does not take start.law network"),
+    ("network", {"start": "zeros"}, "model two_layer does not take start.law zeros"),
+    ("network", {"start": "network"}, "start.scales goes with"),
+    ("network", {"start": BEFORE | {"scales": SCALES}}, "start.scales goes with"),
+    ("svm", {"start": {"law": "zeros", "scales": SCALES}}, "start.scales goes with"),
+    ("svm", {"start": {"law": "zeros", "stream": "before"}}, "start.stream before goes with"),
+    ("svm", {"start": {"law": "normal", "stream": "torch"}}, "start.stream torch goes with"),
+    ("svm", {"start": {"law": "linear", "stream": "numpy"}}, "start.law linear goes with"),
+    ("svm", {"start": {"law": "uniform", "low": 1.1}}, "start.low must not be above"),
+    ("svm", {"derivative": "per_feature"}, "derivative per_feature goes with loss logistic"),
+    ("svm", {"derivative": "one_minus_loss"}, "one_minus_loss goes with loss logistic"),
+    ("network", {"derivative": "flipped_exponent"}, "flipped_exponent goes with loss"),
+    ("network", {"intercept": "label"}, "two_layer takes no intercept"),
+    ("network", {"penalty": {"factor": 1.0}}, "two_layer takes no penalty"),
+    ("network", {"regularization": 0.1}, "two_layer takes no regularization"),
+    ("network", {"batch": {"size": 2, "reduction": "margin"}}, "batch.reduction margin goes"),
+    ("svm", {"update": "a_b_u"}, "update a_b_u goes with model two_layer"),
+    ("network", {"update": "a_b_u", "accumulate": True}, "accumulate goes with update"),
+    ("svm", {"accumulate": True, "penalty": {"times_rate": False}}, "accumulate goes with pen"),
+    ("network", {"data": {"negative": 0.0}}, "has no labels to code"),
+    ("network", {"data": {"positive": 2.0}}, "has no labels to code"),
+    ("network", {"data": {"transposed": True}}, "dataset wave takes neither"),
+    ("network", {"data": {"features": "uniform"}}, "dataset wave takes neither"),
+    ("svm", {"log": "held_out"}, "log.value held_out goes with data.train"),
+    ("network", {"log": "worst_margin"}, "log.value worst_margin goes with"),
+    ("svm", {"log": {"value": "worst_margin", "loss": "hinge"}}, "log.value worst_margin goes"),
+    ("network", {"log": {"loss": "hinge"}}, "log.loss logistic or hinge goes"),
+    ("svm", {"log": {"loss": "squared"}}, "log.loss squared goes with"),
+    (
+        "svm",
+        {"order": {"law": "blocks", "examples": 8}, "batch": {"size": 9}},
+        "order.examples must be at least batch.size",
+    ),
+]
+
+
+@pytest.mark.parametrize(("base", "changes"), [(base, {}) for base in BASES] + ALLOWED)
+def test_what_goes_together_is_allowed(base, changes):
+    assert recipe(base, **changes).replicas == 1
+
+
+@pytest.mark.parametrize(("base", "changes", "words"), REFUSED)
+def test_what_can_not_go_together_is_refused(base, changes, words):
+    with pytest.raises(ValidationError, match=words):
+        recipe(base, **changes)
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "words"),
+    [
+        ("svm", {}, None),
+        ("svm", {"intercept": "label"}, None),
+        ("svm", {"intercept": {"log": "label"}}, None),
+        ("logistic", {"derivative": "per_feature"}, "derivative per_feature"),
+        ("svm", {"intercept": {"gradient": "label"}}, "label beside intercept.output constant"),
+        ("svm", {"penalty": {"times_rate": False}}, "penalty.times_rate false"),
+        ("svm", {"penalty": {"times_rate": False}, "regularization": 0.0}, None),
+        ("svm", {"penalty": {"factor": -1.0}}, "a negative penalty.factor"),
+        ("svm", {"penalty": {"factor": 0.0}}, None),
+        ("svm", {"penalty": {"factor": -1.0}, "regularization": 0.0}, None),
+        ("network", {"update": "u_b_a"}, "update u_b_a"),
+    ],
+)
+def test_what_pytorch_can_not_express_is_named(base, changes, words):
+    found = not_in_torch(recipe(base, **changes))
+    assert found is None if words is None else words in found
+
+
+def adapter(name):
+    return TypeAdapter(getattr(schema, name))
+
+
+@pytest.mark.parametrize(
+    ("check", "inside", "outside"),
+    [
+        (adapter("Count").validate_python, (1, 1_000_000), (0, 1_000_001)),
+        (adapter("Replicas").validate_python, (1, 100_000), (0, 100_001)),
+        (adapter("Examples").validate_python, (2, 1_000_000), (1, 1_000_001)),
+        (adapter("Seed").validate_python, (0, 2**32 - 1), (-1, 2**32)),
+        (adapter("Positive").validate_python, (1e-300, 1e6), (0.0, 1.000001e6)),
+        (adapter("NonNegative").validate_python, (0.0, 1e6), (-1e-300, 1.000001e6)),
+        (adapter("Number").validate_python, (-1e6, 1e6), (-1.000001e6, 1.000001e6)),
+        (lambda n: Batch(size=n), (1, 10_000), (0, 10_001)),
+        (lambda n: Order(skipped=n), (0, 10_000_000), (-1, 10_000_001)),
+        (lambda n: Grid(lower=0.0, upper=1.0, points=n), (2, 10_000), (1, 10_001)),
+        (lambda x: Grid(lower=x, upper=1.0, points=2), (0.999,), (1.0, 1.001)),
+        (lambda x: Batch(size=x), (3,), (3.0, "3", True)),
+        (lambda x: Schedule(decay=x), (1e-300, 1.5), (0.0, float("inf"), float("nan"))),
+    ],
+)
+def test_limits(check, inside, outside):
+    for value in inside:
+        check(value)
+    for value in outside:
+        with pytest.raises(ValidationError):
+            check(value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (AFFINE | {"loss": "squared"}, "loss squared goes with"),
+        (NETWORK | {"loss": "hinge"}, "loss squared goes with"),
+        (AFFINE | {"hidden": 3}, "hidden goes with"),
+        (NETWORK | {"hidden": None}, "hidden goes with"),
+        (AFFINE | {"grid": GRID}, "grid goes with"),
+        (NETWORK | {"grid": None}, "grid goes with"),
+        (NETWORK | {"regularization": 0.1}, "takes no regularization"),
+        (AFFINE | {"more": 1}, "Extra inputs"),
+    ],
+)
+def test_objectives_are_coherent(changes, words):
+    with pytest.raises(ValidationError, match=words):
+        Objective.model_validate(changes)
+
+
+def test_sections_are_frozen():
+    with pytest.raises(ValidationError, match="frozen"):
+        Objective.model_validate(AFFINE).regularization = 0.2
+
+
+@pytest.mark.parametrize(
+    ("changes", "examples", "expected"),
+    [
+        ({}, 30, [30, 30]),
+        ({"batch": {"size": 7}}, 30, [4, 4]),
+        ({"batch": {"size": 50}}, 30, [1, 1]),
+        ({"steps": 3}, 30, [3, 3]),
+        ({"epochs": None, "updates": 60}, 30, [30, 30]),
+        ({"epochs": None, "updates": 61}, 30, [30, 30, 1]),
+        ({"epochs": None, "updates": 5}, 30, [5]),
+    ],
+)
+def test_lengths_of_epochs(changes, examples, expected):
+    assert recipe(**changes).lengths(examples) == expected
+
+
+def test_what_a_recipe_leaves_open():
+    assert recipe().penalised == 0.1
+    assert recipe(regularization=0.0).penalised == 0
+    assert dict(recipe().sources) == dict.fromkeys(("output", "gradient", "log"), "constant")
+    assert set(dict(recipe("quadratic").sources).values()) == {"none"}
+    assert recipe("quadratic", intercept={"log": "label"}).sources.output == "none"
+    plain = recipe()
+    assert (plain.batch.size, plain.gradient_factor, plain.penalty.factor) == (1, 1.0, 2.0)
+    assert (plain.penalty.logged, plain.penalty.times_rate, plain.accumulate) == (True, True, False)
+    assert (plain.data.negative, plain.data.positive, plain.data.transposed) == (-1.0, 1.0, False)
+    assert (plain.order.skipped, plain.start.scale, plain.start.low, plain.start.high) == (
+        0,
+        1,
+        0,
+        1,
+    )
+    assert (plain.data.features.scale, plain.data.features.low, plain.data.features.high) == (
+        1,
+        0,
+        1,
+    )
+    assert (plain.objective.hidden, Objective(model="affine", loss="hinge").regularization) == (
+        None,
+        0.0,
+    )
