@@ -104,7 +104,7 @@ def test_a_separator_on_multipliers_of_other_points_is_refused():
 
 
 def test_a_margin_of_0_separates_nothing():
-    with pytest.raises(ValueError, match="margin -?0 is not the maximum 0"):
+    with pytest.raises(ValueError, match=r"margin -?0 is not the maximum 0"):
         check_separator("affine", np.zeros((2, 1)), SIGNS, np.array([1.0, 0]), np.full(2, 0.5))
 
 
