@@ -201,7 +201,7 @@ def main(rounds: int, most: int) -> None:
     for problem in PROBLEMS:
         for replicas in (r for r in REPLICAS if r <= most):
             turns = rounds if replicas <= 1024 else max(3, rounds // 3)
-            epochs = max(1, min(8, 2048 // replicas))
+            epochs = max(1, min(32, 8192 // replicas))
             rows += compare(problem, replicas, epochs, turns, installed=True)
     print(table(rows))
     print("\nCPU time of one thread per replica and step. The scalar loop runs replica 0 alone.")
