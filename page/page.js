@@ -92,7 +92,8 @@ function arrange() {
       made("h2", section, part);
       sections.set(section, part);
     }
-    made("h3", title.replace(`${section}: `, ""), sections.get(section));
+    const short = title.replace(`${section}: `, "");
+    made("h3", short[0].toUpperCase() + short.slice(1), sections.get(section));
     if (see) made("p", see, sections.get(section));
     spec.description = title;
     box.className = "chart";
