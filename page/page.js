@@ -33,20 +33,19 @@ function rows(spec) {
 // Give a chart the width that there is, and columns where many revisions would hide each other.
 function fitted(spec, width) {
   const { side_by_side_from: from, panel } = spec.usermeta ?? {};
-  const revisions = new Set(rows(spec).map((row) => row.rev)).size;
+  const revisions = [...new Set(rows(spec).map((row) => row.rev))];
   const { title, ...fit } = structuredClone(spec); // the page says it
   const dash = (fit.spec ?? fit).encoding?.strokeDash;
-  if (revisions === 1 && dash) dash.legend = null;
-  if (from <= revisions) {
-    const { layer, encoding, transform, height, ...rest } = fit;
+  if (revisions.length === 1 && dash) dash.legend = null;
+  if (from <= revisions.length) {
+    const { layer, encoding, height, width: all, ...rest } = fit;
     if (encoding.strokeDash) delete encoding.strokeDash;
     const labels = encoding.y ? 180 : 45;
-    const columns = Math.max(1, Math.min(revisions, Math.floor(width / (labels + 200))));
-    const facet = { field: "rev", type: "nominal", sort: null, title: null };
+    const columns = Math.max(1, Math.min(revisions.length, Math.floor(width / (labels + 200))));
+    const facet = { field: "rev", type: "nominal", sort: revisions, title: null };
     facet.header = { labelFontWeight: "bold", labelFontSize: 13 };
     const each = Math.floor(width / columns) - labels - 25;
-    delete rest.width;
-    return { ...rest, facet, columns, spec: { layer, encoding, transform, height, width: each } };
+    return { ...rest, facet, columns, spec: { layer, encoding, height, width: each } };
   }
   if (panel) {
     const panels = new Set(rows(spec).map((row) => row.curve)).size - 1;
@@ -54,6 +53,7 @@ function fitted(spec, width) {
     fit.columns = Math.ceil(panels / Math.ceil(panels / most));
     fit.spec.width = Math.min(260, Math.floor((width - 60) / fit.columns) - 24);
   }
+  if (fit.width) Object.assign(fit, { width, autosize: { type: "fit-x", contains: "padding" } });
   return fit;
 }
 
@@ -75,7 +75,7 @@ function theme() {
 function redraw() {
   return Promise.all(charts.map(({ box, spec }) => draw(box, fitted(spec, box.clientWidth), {
     actions: false,
-    logLevel: 1, // errors
+    logLevel: 1, // errors alone
     config: theme(),
     renderer: "svg",
     tooltip: { theme: DARK.matches ? "dark" : "light" },
@@ -86,7 +86,8 @@ function arrange() {
   const main = document.querySelector("main");
   const sections = new Map();
   for (const { box, spec } of charts) {
-    const { section, title, see } = rows(spec).find((row) => row.title) ?? { section: "Charts", title: box.id };
+    const said = rows(spec).filter((row) => row.title);
+    const { section, title } = said[0] ?? { section: "Charts", title: box.id };
     if (!sections.has(section)) {
       const part = document.createElement("section");
       made("h2", section, part);
@@ -94,7 +95,10 @@ function arrange() {
     }
     const short = title.replace(`${section}: `, "");
     made("h3", short[0].toUpperCase() + short.slice(1), sections.get(section));
-    if (see) made("p", see, sections.get(section));
+    const same = said.every((row) => row.see === said[0].see);
+    for (const { rev, see } of same ? said.slice(0, 1) : said) {
+      made("p", same ? see : `${rev}: ${see}`, sections.get(section));
+    }
     spec.description = title;
     box.className = "chart";
     sections.get(section).append(box);

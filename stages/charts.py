@@ -13,7 +13,7 @@ from stages.common import files, parameters
 from stages.sgd.recipe import Problem, Program
 from stages.sgd.schema import Name
 
-POINTS = 60  # of a curve at most, spread evenly over the logarithm of the epoch
+POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
 OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
