@@ -3,7 +3,7 @@ const CAPTIONS = {
   figure_1: "Logistic regression: the report's two programs part (left); under the protocol NumPy and PyTorch are one curve (right).",
   figure_2a: "Linear SVM: appendix D's loss is small because its input holds the label (left); under the protocol the libraries are one curve (right).",
   figure_2b: "Logistic regression and the linear SVM, whose losses are on different scales: as published (left) and under the protocol (right).",
-  figure_3a: "The data of problem 3, and the same points in the space of φ.",
+  figure_3a: "The data of problem 3 in the plane (left), and their distances from a hyperplane in the space of φ (right).",
   figure_3b: "Decision boundaries of problem 3: the report's (left) and the protocol's (right).",
   figure_4a: "What the two-layer network learns; the report's program never samples the point in the circle.",
   figure_4b: "Loss of the two-layer network, as published (left) and under the protocol (right).",
@@ -40,11 +40,11 @@ function fitted(spec, width) {
   if (from <= revisions.length) {
     const { layer, encoding, height, width: all, ...rest } = fit;
     if (encoding.strokeDash) delete encoding.strokeDash;
-    const labels = encoding.y ? 180 : 45;
-    const columns = Math.max(1, Math.min(revisions.length, Math.floor(width / (labels + 200))));
+    const labels = encoding.y ? 170 : 50;
+    const columns = Math.max(1, Math.min(revisions.length, Math.floor((width - labels) / 190)));
     const facet = { field: "rev", type: "nominal", sort: revisions, title: null };
     facet.header = { labelFontWeight: "bold", labelFontSize: 13 };
-    const each = Math.floor(width / columns) - labels - 25;
+    const each = Math.floor((width - labels) / columns) - 25;
     return { ...rest, facet, columns, spec: { layer, encoding, height, width: each } };
   }
   if (panel) {
@@ -128,7 +128,7 @@ function arrange() {
 addEventListener("DOMContentLoaded", async () => {
   arrange();
   await redraw();
-  document.body.dataset.drawn = charts.length;
+  performance.mark("drawn");
   let width = innerWidth;
   addEventListener("resize", () => {
     if (width !== innerWidth) redraw();
