@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test lint verify bench mutants readme unlock requirements
+.PHONY: help repro test lint verify bench mutants readme page unlock requirements
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ mutants: $(BIN)/.installed ## Try the tests on changes of the code
 
 readme: $(BIN)/.installed ## Write the tables of README.md from the results
 	$(BIN)/python tests/readme.py
+
+page: $(BIN)/.installed ## Build the page that dvc plots fills, the libraries that draw in it
+	$(BIN)/python page/build.py
 
 # A kill can catch DVC while it rewrites dvc.lock, or its own lock of paths, in place. Neither
 # says anything that the committed dvc.lock and the outputs do not.

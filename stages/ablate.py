@@ -6,7 +6,6 @@ from itertools import product
 from math import factorial
 
 import numpy as np
-import pandas as pd
 from pydantic import ValidationError
 from tqdm import tqdm
 
@@ -33,7 +32,7 @@ class Ablation(Section):
 
 
 def main(name: str) -> None:
-    """Write `metrics/ablation/<name>.json` and `plots/ablation_<name>.csv`.
+    """Write `metrics/ablation/<name>.json`.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ def main(name: str) -> None:
     except ValueError as error:
         raise files.InputError(f"{parameters.PATH}: ablations.{name}: {error}") from None
     values, curves = run(recipes, section, stated, examples)
-    result, shares = summarise(list(words), values)
+    result = summarise(list(words), values)
     differ = {
         end: largest_difference(curve, f"data/programs/{getattr(pair, end)}/run.npz")
         for end, curve in zip(("program", "reference"), curves, strict=True)
@@ -88,8 +87,6 @@ def main(name: str) -> None:
         **result,
     }
     files.write_json(f"metrics/ablation/{name}.json", result)
-    table = pd.DataFrame({"difference": list(words.values())} | shares)
-    files.write_table(f"plots/ablation_{name}.csv", table)
     repaired = differ["reference"]
     files.say(f"metrics/ablation/{name}.json", f"repaired, {repaired:.1g} from the reference")
 
@@ -129,25 +126,21 @@ def run(
     return np.array(values), (outcomes[-1].losses, outcomes[0].losses)
 
 
-def summarise(
-    factors: Sequence[str], values: np.ndarray
-) -> tuple[dict[str, object], dict[str, np.ndarray]]:
-    """Return either quantity's ends, Shapley values and subsets, and the mean shares."""
-    result, shares = {}, {}
+def summarise(factors: Sequence[str], values: np.ndarray) -> dict[str, object]:
+    """Return either quantity's ends, Shapley values and subsets."""
+    result = {}
     for quantity, value in zip(QUANTITIES, values, strict=True):
-        share = shapley(value)
-        shares[quantity] = share.mean(axis=1)
         result[quantity] = {
             "program": float(value[-1].mean()),
             "reference": float(value[0].mean()),
-            "shapley": {f: _spread(s) for f, s in zip(factors, share, strict=True)},
+            "shapley": {f: _spread(s) for f, s in zip(factors, shapley(value), strict=True)},
         }
     result["subsets"] = [
         {"deviations": [f for f, on in zip(factors, subset, strict=True) if on]}
         | {q: float(v[n].mean()) for q, v in zip(QUANTITIES, values, strict=True)}
         for n, subset in enumerate(product((False, True), repeat=len(factors)))
     ]
-    return result, shares
+    return result
 
 
 def shapley(values: np.ndarray) -> np.ndarray:

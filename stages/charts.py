@@ -1,4 +1,10 @@
-"""The curves of `dvc plots show`: few points each, named in words: python -m stages.charts."""
+"""What `dvc plots show` draws, few points each, in words: python -m stages.charts.
+
+The first row of each table holds what the page says about its chart: `section`, the heading that
+the chart stands under, its `title`, and `see`, what there is to see.
+"""
+
+import re
 
 import numpy as np
 import pandas as pd
@@ -7,38 +13,157 @@ from stages.common import files, parameters
 from stages.sgd.recipe import Problem, Program
 from stages.sgd.schema import Name
 
-POINTS = 80  # of a curve at most, spread evenly over the logarithm of the epoch
-LIBRARIES = {"numpy": "NumPy", "torch": "PyTorch"}
+POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
+LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
+OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
+QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
 def main() -> None:
-    """Write `plots/curves/<problem>.csv`, a row a curve and epoch.
+    """Write a table a chart: two folders of curves, one of ablations, and the survey's costs.
 
+    `plots/curves/<problem>.csv` has the protocol and the report's programs,
+    `plots/curves_of_others/<problem>.csv` PyTorch's protocol and the programs of other authors.
     Columns: `epoch`; `curve`, in words; `loss`, the median over replicas of the sampled loss, with
     its 5 % and 95 % quantiles `lower` and `upper`; `optimum`, of the stated objective.
+    `plots/ablations/<name>.csv` has a row a `difference` and `quantity`: the Shapley `value`.
+    `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
     problems = parameters.load("problems", dict[Name, Problem])
     programs = parameters.load("programs", dict[Name, Program])
-    for problem in problems:
-        curves = {
-            f"{library}, protocol": f"data/runs/{problem}/{key}"
-            for key, library in LIBRARIES.items()
+    titles = {name: problem.title or name.replace("_", " ") for name, problem in problems.items()}
+    for problem, title in titles.items():
+        protocol = {
+            label: thinned(label, f"data/runs/{problem}/{key}") for key, label in LIBRARIES.items()
         }
+        report, others = dict(protocol), {}
         for name, program in programs.items():
             if program.problem == problem:
-                curves[program.title or name.replace("_", " ")] = f"data/programs/{name}"
-        tables = [thinned(label, f"{folder}/history.csv") for label, folder in curves.items()]
-        files.write_table(f"plots/curves/{problem}.csv", pd.concat(tables))
+                label = program.title or spelled(name.removesuffix(f"_{problem}"))
+                group = others if OTHER.match(name) else report
+                group[label] = thinned(label, f"data/programs/{name}")
+        words = (title, f"{title}: the protocol and the report", compared(report))
+        write(f"plots/curves/{problem}.csv", words, pd.concat(report.values()))
+        if others:
+            table = pd.concat([protocol["PyTorch"], *others.values()])
+            words = (title, f"{title}: other authors", ranked(others))
+            write(f"plots/curves_of_others/{problem}.csv", words, table)
+    for name, pair in parameters.load("ablations", dict[Name, dict[Name, Name]]).items():
+        words, table = ablation(titles[pair["problem"]], name)
+        write(f"plots/ablations/{name}.csv", words, table)
+    words, table = costs(titles)
+    write("plots/costs.csv", words, table)
+    files.say("plots/curves", f"{len(titles)} problems, {len(programs)} programs")
 
 
-def thinned(label: str, path: str) -> pd.DataFrame:
+def write(path: str, words: tuple[str, str, str], table: pd.DataFrame) -> None:
+    """Write the table of a chart, and in its first row the words."""
+    for column, word in zip(("section", "title", "see"), words, strict=True):
+        table[column] = [word] + [""] * (len(table) - 1)
+    files.write_table(path, table)
+
+
+def spelled(name: str) -> str:
+    """Return the name of a program in words: appendix A."""
+    return " ".join(part.upper() if len(part) == 1 else part for part in name.split("_"))
+
+
+def thinned(label: str, folder: str) -> pd.DataFrame:
     """Return some epochs of a history, the first and the last among them."""
-    history = files.read_table(path)
+    history = files.read_table(f"{folder}/history.csv")
     epochs = np.unique(np.geomspace(1, len(history), POINTS).round().astype(int))
     rows = history.iloc[epochs - 1]
     columns = {"epoch": rows["epoch"], "curve": label, "loss": rows["sampled_loss"]}
     bounds = {part: rows[f"sampled_loss_{part}"] for part in ("lower", "upper")}
     return pd.DataFrame(columns | bounds | {"optimum": rows["optimum"]})
+
+
+def signed(value: float) -> str:
+    """Return a number with its sign, three digits of it."""
+    return f"{value:+.3g}".replace("-", "−")
+
+
+def listed(words: list[str]) -> str:
+    """Return words as a list in a sentence."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def compared(curves: dict[str, pd.DataFrame]) -> str:
+    """Say how the curves of a problem lie, to one another and to the optimum."""
+    by_autograd, by_hand = curves["PyTorch"], curves["NumPy"]
+    parts = (by_autograd.drop(columns="curve") != by_hand.drop(columns="curve")).to_numpy().any()
+    seen = "part" if parts else "are one curve, orange on wide blue"
+    ends = {label: curve.iloc[-1] for label, curve in curves.items()}
+    ended = [f"{end['loss']:.3g} ({label})" for label, end in ends.items()]
+    optimum = by_hand["optimum"].iloc[0]
+    said = f"Under the protocol PyTorch and NumPy {seen}. The curves end at {listed(ended)}. "
+    said += f"The exact optimum, {optimum:.4g}, "
+    said += "is the dotted line." if optimum > 0 else "has no place on a log axis."
+    below = [label for label, end in ends.items() if end["upper"] < optimum]
+    return said + (f" What {listed(below)} logs is another loss: it ends below." if below else "")
+
+
+def ranked(curves: dict[str, pd.DataFrame]) -> str:
+    """Say whose curve ends lowest and whose highest."""
+    ends = sorted((float(curve["loss"].iloc[-1]), label) for label, curve in curves.items())
+    said = "A panel a program, over the grey curve of the protocol. "
+    if len(ends) == 1:
+        return said + f"{ends[0][1]} ends at {ends[0][0]:.3g}."
+    (least, lowest), (most, highest) = ends[0], ends[-1]
+    place = "" if least > 0 else ", which has no place on a log axis"
+    return said + f"{highest} ends highest, at {most:.3g}; {lowest} lowest, at {least:.3g}{place}."
+
+
+def ablation(section: str, name: str) -> tuple[tuple[str, str, str], pd.DataFrame]:
+    """Return the words and bars of one ablation, the longest bar of the sampled loss first."""
+    found = files.read_json(f"metrics/ablation/{name}.json")
+    shares = found["sampled_loss"]["shapley"]
+    order = sorted(shares, key=lambda factor: -abs(shares[factor]["mean"]))
+    table = pd.DataFrame(
+        [
+            {"difference": found["words"][factor], "quantity": label}
+            | {"value": share["mean"], "lower": share["lower"], "upper": share["upper"]}
+            for factor in order
+            for quantity, label in QUANTITIES.items()
+            for share in [found[quantity]["shapley"][factor]]
+        ]
+    )
+    program, reference = (spelled(found[end]) for end in ("program", "reference"))
+    ends = [found["sampled_loss"][end] for end in ("program", "reference")]
+    see = (
+        f"The sampled loss of {program} ends at {ends[0]:.3g}, that of {reference} at "
+        f"{ends[1]:.3g}. A bar is what one difference adds (right) or takes away (left), averaged "
+        f"over the orders of undoing them, with 5–95 % of replicas."
+    )
+    if order:
+        share = shares[order[0]]["mean"]
+        see += f" Most of it is {found['words'][order[0]]}, {signed(share)}."
+    return (section, f"{section}: what separates {program} from {reference}", see), table
+
+
+def costs(titles: dict[str, str]) -> tuple[tuple[str, str, str], pd.DataFrame]:
+    """Return the words and dots of the survey, the deviation of the largest cost first."""
+    survey = files.read_frame("plots/survey.csv")
+    survey = survey[survey["field"].notna()]
+    largest = survey["cost"].abs().groupby(survey["deviation"]).transform("max")
+    survey = survey.assign(largest=largest.fillna(np.inf))
+    survey = survey.sort_values(["largest", "deviation"], ascending=[False, True], kind="stable")
+    table = survey[["deviation", "program", "problem", "cost"]].assign(
+        program=survey["program"].map(spelled), problem=survey["problem"].map(titles)
+    )
+    see = (
+        "A dot is a program that has the deviation. Right of 0 it costs: the stated objective ends "
+        "higher than with that deviation undone; left of 0 it helps."
+    )
+    if table["cost"].notna().any():
+        most, least = (table.loc[which()] for which in (table["cost"].idxmax, table["cost"].idxmin))
+        see += (
+            f" The costliest is {most['deviation']} in {most['program']}, {signed(most['cost'])}; "
+            f"the most helpful {least['deviation']} in {least['program']}, {signed(least['cost'])}."
+        )
+    if diverged := int(table["cost"].isna().sum()):
+        see += f" {diverged} diverge and have no dot."
+    return ("What deviations cost", "What each deviation of each program costs", see), table
 
 
 if __name__ == "__main__":

@@ -82,8 +82,7 @@ def test_two_programs_alike_have_one_subset_and_no_share(draw):
     recipes = ablate.subsets(recipe, recipe, [])
     stated = load_problem("svm").objective
     values, _ = ablate.run(recipes, section("gaussian"), stated, (data.X, data.y))
-    result, shares = ablate.summarise([], values)
+    result = ablate.summarise([], values)
     assert result["sampled_loss"]["program"] == result["sampled_loss"]["reference"]
     assert result["sampled_loss"]["shapley"] == {}
     assert [len(subset["deviations"]) for subset in result["subsets"]] == [0]
-    assert all(len(share) == 0 for share in shares.values())

@@ -86,7 +86,7 @@ def expected(leaf):
         "protocol": TRAIN["numpy"] | TRAIN["torch"],
         "fresh": RUNS,
         "variants": {"check", f"certify_variant@{name}"},
-        "ablations": {"check", f"ablate@{name}"},
+        "ablations": {"check", f"ablate@{name}", "charts"},
         "survey": {"survey"},
         "gradients": {"gradients"},
         "divergence": {"divergence"},
