@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 from typing import NamedTuple
 
 import yaml
@@ -31,6 +32,7 @@ SECTIONS = (  # of params.yaml, as the page shows them
     "divergence",
     "claims",
 )
+SMALL_TO_CAPITAL = str.maketrans(ascii_lowercase, ascii_uppercase)  # λ and η stay as they are
 SOLVERS = {"exact": "exact optimum", "numpy": "NumPy, protocol", "torch": "PyTorch, protocol"}
 
 
@@ -75,7 +77,7 @@ def main() -> None:
         "leaves": leaves,
         "words": words,
         "columns": columns,
-        "capitalised": lambda text: text[:1].upper() + text[1:],
+        "capitalised": lambda text: text[0].translate(SMALL_TO_CAPITAL) + text[1:],
         "program": lambda name: (name in programs and programs[name].title) or words(name),
     }
     tables = {n: metrics(n, [*SOLVERS, *written(n, programs)]) for n in problems}
@@ -189,14 +191,16 @@ def written(problem: str, programs: dict[str, Program]) -> list[str]:
 
 
 def metrics(problem: str, solvers: list[str]) -> dict[str, dict[str, object]]:
-    """Return the scalars of each solver of a problem."""
-    read = {name: files.read_json(f"metrics/{problem}/{name}.json") for name in solvers}
-    return {
-        SOLVERS.get(name, name): {
-            k: v for k, v in values.items() if isinstance(v, int | float | str)
-        }
-        for name, values in read.items()
-    }
+    """Return the scalars of each solver of a problem, each with its interval where it has one."""
+    found = {}
+    for name in solvers:
+        values = files.read_json(f"metrics/{problem}/{name}.json")
+        row = {k: v for k, v in values.items() if isinstance(v, int | float | str)}
+        for key in [k for k in row if f"{k}_lower" in row]:
+            ends = {end: row.pop(f"{key}_{end}") for end in ("lower", "upper")}
+            row[key] = {"value": row[key]} | ends
+        found[SOLVERS.get(name, name)] = row
+    return found
 
 
 def columns(solvers: dict[str, dict[str, object]]) -> list[str]:
@@ -223,7 +227,8 @@ def number(value: object) -> str:
 
 def words(name: str) -> str:
     """Return a key in words: appendix B."""
-    return " ".join(word.upper() if len(word) == 1 else word for word in name.split("_"))
+    upper = {*"abcdefgh", "svm", "rmse"}
+    return " ".join(word.upper() if word in upper else word for word in name.split("_"))
 
 
 def flow(value: object) -> str:

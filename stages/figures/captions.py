@@ -13,7 +13,7 @@ FIGURES = {  # under `plots`: the group, what it is, and what is to be seen in i
     "figure_1.png": (
         "p1",
         "Figure 1. Loss of logistic regression",
-        "Loss against epoch, on logarithmic axes: appendices A and B with the spread of their"
+        "Loss, on a logarithmic axis, against epoch: appendices A and B with the spread of their"
         " runs, and NumPy and PyTorch under one protocol.",
     ),
     "figure_2a.png": (

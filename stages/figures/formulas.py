@@ -1,7 +1,8 @@
 """What each deviation changes, as formulas: the problem's beside the program's, in MathML.
 
 A formula is written as it is read, with `_` and `^` for what hangs below and above, `{…}` for
-what belongs together, `frac`, `sqrt` and `"words"`; `!` marks what differs.
+what belongs together, `frac`, `sqrt` and `"words"`; `!` marks what differs; a sign that a space
+follows has two operands.
 """
 
 import re
@@ -10,13 +11,13 @@ from xml.sax.saxutils import escape
 from stages.sgd.deviations import get
 from stages.sgd.recipe import Recipe
 
-WORDS = re.compile(
-    r'"[^"]*"|\d+(?:\.\d+)?|log|exp|max|mod|argmin|frac|sqrt|fl|\\[{}]|[^\W\d_]|\S', re.UNICODE
-)
+WORDS = re.compile(r'"[^"]*"|\d+(?:\.\d+)?|log|exp|max|mod|frac|sqrt|fl|[+−] |\\[{}]|[^\W\d_]|\S')
 SCRIPTS = {"": ("", ""), "_": ("msub", "munder"), "^": ("msup", "mover")}
 SCRIPTS["_^"] = ("msubsup", "munderover")
 WIDE = "∑"  # its limits stand below and above it
-LETTERS = re.compile(r"[^\W\d_]|ℓ|θ|∇|log|exp|max|mod|argmin|fl|∞")
+LETTERS = re.compile(r"[^\W\d_]|∇|log|exp|max|fl")
+OPERATORS = {"mod": ' form="infix" lspace="0.3em" rspace="0.3em"', "+": ' form="prefix"'}
+OPERATORS |= {"−": OPERATORS["+"], "+ ": ' form="infix"', "− ": ' form="infix"'}
 
 DATA, STATED_LOSS = "x_{ij} ∼ P", "frac 1 N ∑_{i=1}^N ℓ(z_i, y_i)"
 SGD, MEAN = "θ ← θ − η ∇_θ ℓ(z_i, y_i)", "θ ← θ − η frac 1 B ∑_{i∈B} ∇_θ ℓ(z_i, y_i)"
@@ -56,11 +57,11 @@ FORMULAS: dict[object, tuple[str, str]] = {
         "θ ← θ − η ∇_θ max(0, 1 − !{∑_{i∈B}} y_i z_i)",
     ),
     ("derivative", "one_minus_loss"): (BY_Z, "∇_θ ℓ = !{(1 − ℓ(z, y)) y} x"),
-    ("derivative", "flipped_exponent"): (BY_Z, "∇_θ ℓ = −y σ(!+ yz) x"),
-    ("derivative", "label_forgotten"): (BY_Z, "∇_θ ℓ = !− σ(−yz) x"),
+    ("derivative", "flipped_exponent"): (BY_Z, "∇_θ ℓ = −y σ(!{+}yz) x"),
+    ("derivative", "label_forgotten"): (BY_Z, "∇_θ ℓ = !{−}σ(−yz) x"),
     ("derivative", "label_forgotten", "hinge"): (
         '∇_θ ℓ = −y x "  where  " yz < 1',
-        '∇_θ ℓ = !− x "  where  " yz < 1',
+        '∇_θ ℓ = !{−}x "  where  " yz < 1',
     ),
     ("derivative", "label_forgotten", "squared"): (
         "∇_θ ℓ = (z − y) ∇_θ z",
@@ -105,7 +106,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
         PARTS,
         "a ← a − η ∇_a ℓ(u, b, a); b ← b − η ∇_b ℓ(u, b, !a); u ← u − η ∇_u ℓ(u, !{b, a})",
     ),
-    "accumulate": ("g_t = ∇_θ ℓ_t", "g_t = !{g_{t−1} +} ∇_θ ℓ_t"),
+    "accumulate": ("g_t = ∇_θ ℓ_t", "g_t = !{g_{t−1}} + ∇_θ ℓ_t"),
     "precision": ("fl(v) = v (1 + δ), |δ| ≤ 2^{−53}", "fl(v) = v (1 + δ), |δ| ≤ 2^!{−24}"),
     "steps": ("frac 1 N ∑_{t=1}^N ℓ_t", "frac 1 !T ∑_{t=1}^!T ℓ_t, T ≠ N"),
 }
@@ -164,4 +165,4 @@ def _atom(words: list[str]) -> str:
         return f"<mn>{word}</mn>"
     if LETTERS.fullmatch(word):
         return f"<mi>{word}</mi>"
-    return f"<mo>{escape(word.removeprefix(chr(92)))}</mo>"
+    return f"<mo{OPERATORS.get(word, '')}>{escape(word.strip(chr(92) + ' '))}</mo>"
