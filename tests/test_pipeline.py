@@ -83,16 +83,19 @@ def expected(leaf):
         return checked | found | ({"figure_4a"} if name == "problem_7" else set())
     if section == "figures":
         return FIGURE_ABLATION if name == "ablation" else {f"figure_{name}"}
-    return shown | {
-        "protocol": TRAIN["numpy"] | TRAIN["torch"],
-        "fresh": RUNS,
-        "variants": {"check", f"certify_variant@{name}"},
-        "ablations": {"check", f"ablate@{name}"},
-        "survey": {"survey"},
-        "gradients": {"gradients"},
-        "divergence": {"divergence"},
-        "claims": {"claims"},
-    }[section]
+    return (
+        shown
+        | {
+            "protocol": TRAIN["numpy"] | TRAIN["torch"],
+            "fresh": RUNS,
+            "variants": {"check", f"certify_variant@{name}"},
+            "ablations": {"check", f"ablate@{name}"},
+            "survey": {"survey"},
+            "gradients": {"gradients"},
+            "divergence": {"divergence"},
+            "claims": {"claims"},
+        }[section]
+    )
 
 
 # Which stages rerun when a file of code changes.

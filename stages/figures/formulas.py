@@ -18,6 +18,7 @@ WIDE = "∑"  # its limits stand below and above it
 LETTERS = re.compile(r"[^\W\d_]|∇|log|exp|max|fl")
 OPERATORS = {"mod": ' form="infix" lspace="0.3em" rspace="0.3em"', "+": ' form="prefix"'}
 OPERATORS |= {"−": OPERATORS["+"], "+ ": ' form="infix"', "− ": ' form="infix"'}
+OPERATORS |= dict.fromkeys((*"()‖|⌊⌋", r"\{", r"\}"), ' stretchy="false" lspace="0" rspace="0"')
 
 DATA, STATED_LOSS = "x_{ij} ∼ P", "frac 1 N ∑_{i=1}^N ℓ(z_i, y_i)"
 SGD, MEAN = "θ ← θ − η ∇_θ ℓ(z_i, y_i)", "θ ← θ − η frac 1 B ∑_{i∈B} ∇_θ ℓ(z_i, y_i)"
