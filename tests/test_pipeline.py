@@ -44,7 +44,7 @@ DATASETS, PROGRAM, ABLATE = (
 FIGURE_ABLATION = each("figure_ablation", ABLATIONS)
 FIGURES = {*CURVES, *PLANE, *NETWORK, "figure_survey", "figure_divergence"} | FIGURE_ABLATION
 RUNS = TRAIN["numpy"] | TRAIN["torch"] | PROGRAM
-EVERYTHING = {"check", "survey", "gradients", "divergence", "claims", "charts"}
+EVERYTHING = {"check", "survey", "gradients", "divergence", "claims", "charts", "report"}
 EVERYTHING |= DATASETS | CERTIFY | RUNS | ABLATE | FIGURES
 
 
@@ -59,7 +59,8 @@ def ablations_of(**fields):
 def expected(leaf):
     """Return the stages that a parameter reruns, by the section it is in."""
     section, name, *rest = leaf.split(".")
-    checked = {"check"} if section in ("ablations", "datasets", "problems", "programs") else set()
+    shown = {"report"}
+    checked = {"check", *shown}
     if section == "datasets":
         on_it = {p for p, problem in PROBLEMS.items() if problem["dataset"] == name}
         programs = {p for p, program in PROGRAMS.items() if program["dataset"] == name}
@@ -82,20 +83,24 @@ def expected(leaf):
         return checked | found | ({"figure_4a"} if name == "problem_7" else set())
     if section == "figures":
         return FIGURE_ABLATION if name == "ablation" else {f"figure_{name}"}
-    return {
-        "protocol": TRAIN["numpy"] | TRAIN["torch"],
-        "fresh": RUNS,
-        "variants": {"check", f"certify_variant@{name}"},
-        "ablations": {"check", f"ablate@{name}", "charts"},
-        "survey": {"survey"},
-        "gradients": {"gradients"},
-        "divergence": {"divergence"},
-        "claims": {"claims"},
-    }[section]
+    return (
+        shown
+        | {
+            "protocol": TRAIN["numpy"] | TRAIN["torch"],
+            "fresh": RUNS,
+            "variants": {"check", f"certify_variant@{name}"},
+            "ablations": {"check", f"ablate@{name}", "charts"},
+            "survey": {"survey"},
+            "gradients": {"gradients"},
+            "divergence": {"divergence"},
+            "claims": {"claims"},
+        }[section]
+    )
 
 
 # Which stages rerun when a file of code changes.
 RECIPES = RUNS | ABLATE | {"check", "survey", "charts", *NETWORK, *PLANE, "gradients", "claims"}
+RECIPES |= {"report"}
 RECIPES |= CERTIFY
 BY_FILE = {
     "stages/check.py": {"check"},
@@ -108,6 +113,7 @@ BY_FILE = {
     "stages/divergence.py": {"divergence"},
     "stages/claims.py": {"claims"},
     "stages/charts.py": {"charts"},
+    "stages/report.py": {"report"},
     "stages/figure.py": FIGURES,
     "stages/figures/style.py": FIGURES,
     "stages/figures/curves.py": set(CURVES),
@@ -116,6 +122,8 @@ BY_FILE = {
     "stages/figures/ablation.py": FIGURE_ABLATION,
     "stages/figures/survey.py": {"figure_survey"},
     "stages/figures/divergence.py": {"figure_divergence"},
+    "stages/figures/captions.py": {"report"},
+    "stages/figures/formulas.py": {"report"},
     "stages/common/files.py": EVERYTHING,
     "stages/common/parameters.py": EVERYTHING,
     "stages/sgd/schema.py": EVERYTHING,
@@ -123,14 +131,14 @@ BY_FILE = {
     "stages/sgd/recipe.py": RECIPES,
     "stages/sgd/combinations.py": RECIPES,
     "stages/sgd/datasets.py": RUNS | ABLATE | CERTIFY | DATASETS | {"check", "survey", "claims"},
-    "stages/sgd/models.py": RECIPES - {"check", "charts"},
-    "stages/sgd/losses.py": RECIPES - {"check", "charts"},
+    "stages/sgd/models.py": RECIPES - {"check", "charts", "report"},
+    "stages/sgd/losses.py": RECIPES - {"check", "charts", "report"},
     "stages/sgd/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "claims"},
     "stages/sgd/draws.py": RUNS | ABLATE | {"survey"},
     "stages/sgd/logs.py": RUNS | ABLATE | {"survey"},
     "stages/sgd/record.py": RUNS,
     "stages/sgd/together.py": ABLATE | {"survey"},
-    "stages/sgd/deviations.py": ABLATE | {"survey"},
+    "stages/sgd/deviations.py": ABLATE | {"survey", "report"},
     "stages/sgd/by_numpy.py": {
         *TRAIN["numpy"],
         *each("program", [p for p, v in PROGRAMS.items() if v["implementation"] == "numpy"]),
