@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import pytest
 import yaml
+from browser import browser  # noqa: F401  (a fixture)
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
