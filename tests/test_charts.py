@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from browser import browser, violations, widest  # noqa: F401
+from browser import violations, widest
 from conftest import ROOT
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -131,7 +131,7 @@ def test_what_would_end_a_script_is_escaped():
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):  # noqa: F811
+def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):
     driver = browser(width, dark)
     _, seen = drawn(driver, shown)
     assert set(seen) == tables(clone)
@@ -149,7 +149,7 @@ def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):  # 
     assert all(alt and natural and shown_at <= width for alt, natural, shown_at in images)
 
 
-def test_the_page_says_what_to_see_problem_by_problem(browser, shown, params):  # noqa: F811
+def test_the_page_says_what_to_see_problem_by_problem(browser, shown, params):
     driver = browser()
     _, seen = drawn(driver, shown)
     heads, texts, words = driver.execute_script(
@@ -168,7 +168,7 @@ def test_the_page_says_what_to_see_problem_by_problem(browser, shown, params):  
     assert not [w for w in seen["plots_curves_logistic_csv"]["words"] if "optimum" in w]
 
 
-def test_two_curves_that_are_one_are_seen_as_two(browser, shown):  # noqa: F811
+def test_two_curves_that_are_one_are_seen_as_two(browser, shown):
     _, seen = drawn(browser(), shown)
     wide, narrow = seen["plots_curves_svm_csv"]["lines"][:2]
     assert (wide[0], narrow[0]) == (BLUE, ORANGE)
@@ -176,7 +176,7 @@ def test_two_curves_that_are_one_are_seen_as_two(browser, shown):  # noqa: F811
     assert float(wide[1]) >= 3 * float(narrow[1])
 
 
-def test_the_page_is_small_and_quick(browser, shown):  # noqa: F811
+def test_the_page_is_small_and_quick(browser, shown):
     size = sum(path.stat().st_size for path in shown.parent.rglob("*") if path.is_file())
     assert size < 3e6
     driver = browser()
@@ -184,7 +184,7 @@ def test_the_page_is_small_and_quick(browser, shown):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_two_revisions_are_solid_and_dashed(width, browser, compared, clone):  # noqa: F811
+def test_two_revisions_are_solid_and_dashed(width, browser, compared, clone):
     driver = browser(width)
     _, seen = drawn(driver, compared[2])
     assert set(seen) == tables(clone)
@@ -200,7 +200,7 @@ def test_two_revisions_are_solid_and_dashed(width, browser, compared, clone):  #
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_three_revisions_stand_side_by_side(width, browser, compared, clone):  # noqa: F811
+def test_three_revisions_stand_side_by_side(width, browser, compared, clone):
     driver = browser(width, dark=True)
     _, seen = drawn(driver, compared[3])
     assert set(seen) == tables(clone)
