@@ -21,6 +21,19 @@ from stages.sgd import datasets
 from stages.sgd.recipe import Problem, Program
 
 ROOT = Path(__file__).parent.parent
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def command(*words, folder, **options):
+    options = {"capture_output": True, "text": True, "env": ENVIRONMENT} | options
+    return subprocess.run(words, cwd=folder, check=False, **options)
+
+
+def git(folder, *words):
+    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    done = command("git", *identity, *words, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def copy_pipeline(folder):
@@ -124,6 +137,29 @@ def pipeline(tmp_path_factory):
     stages = declared(folder)
     run(folder, *(stage.command for stage in stages))
     return folder, stages
+
+
+@pytest.fixture(scope="session")
+def finished(pipeline, tmp_path_factory):
+    """The shortened study as a Git repository in which DVC finds nothing to do."""
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    shutil.copytree(pipeline[0], folder)
+    shutil.copy(ROOT / ".gitignore", folder)
+    shutil.copy(ROOT / "Makefile", folder)
+    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
+    (folder / ".dvc/.gitignore").write_text("/tmp\n/cache\n")  # noqa: S108
+    git(folder, "init", "--quiet")
+    assert command("dvc", "commit", "--force", folder=folder).returncode == 0
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "finished")
+    assert command("dvc", "status", folder=folder).stdout.startswith("Data and pipelines")
+    return folder
+
+
+@pytest.fixture
+def study(finished, tmp_path):
+    """A clone of it, caches included."""
+    return shutil.copytree(finished, tmp_path / "study")
 
 
 @pytest.fixture

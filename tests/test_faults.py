@@ -9,27 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ENVIRONMENT, command, git
 
 pytestmark = pytest.mark.xdist_group("pipeline")
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def command(*words, folder, **options):
-    options = {"capture_output": True, "text": True, "env": ENVIRONMENT} | options
-    return subprocess.run(words, cwd=folder, check=False, **options)
-
-
-def git(folder, *words):
-    identity = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    done = command("git", *identity, *words, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def listen():
@@ -48,29 +34,6 @@ def start(folder):
         start_new_session=True,
         preexec_fn=listen,
     )
-
-
-@pytest.fixture(scope="session")
-def finished(pipeline, tmp_path_factory):
-    """The shortened study as a Git repository in which DVC finds nothing to do."""
-    folder = tmp_path_factory.mktemp("finished") / "study"
-    shutil.copytree(pipeline[0], folder)
-    shutil.copy(ROOT / ".gitignore", folder)
-    shutil.copy(ROOT / "Makefile", folder)
-    (folder / ".dvc/config").write_text("[core]\n    analytics = false\n")
-    (folder / ".dvc/.gitignore").write_text("/tmp\n/cache\n")  # noqa: S108
-    git(folder, "init", "--quiet")
-    assert command("dvc", "commit", "--force", folder=folder).returncode == 0
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--message", "finished")
-    assert command("dvc", "status", folder=folder).stdout.startswith("Data and pipelines")
-    return folder
-
-
-@pytest.fixture
-def study(finished, tmp_path):
-    """A clone of it, caches included."""
-    return shutil.copytree(finished, tmp_path / "study")
 
 
 @pytest.fixture

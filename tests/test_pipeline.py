@@ -3,6 +3,7 @@
 import ast
 import copy
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -13,9 +14,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, copy_pipeline, declared, shorten
+from conftest import ROOT, command, copy_pipeline, declared, git, shorten
 from dvc.repo import Repo
-from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -274,15 +274,44 @@ def test_dvc_reruns_what_is_declared(changed, committed):
         path.write_text(text)
 
 
-def test_an_experiment_changes_nothing_but_its_parameter(tmp_path):
-    path = tmp_path / "params.yaml"
-    shutil.copy(ROOT / "params.yaml", path)
-    with modify_yaml(path) as params:
-        params["problems"]["svm"]["learning_rate"] = 0.003
-    before, after = ((ROOT / "params.yaml").read_text().splitlines(), path.read_text().splitlines())
-    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]] == [
-        ("    learning_rate: 0.001", "    learning_rate: 0.003")
-    ]
+@pytest.fixture(scope="module")
+def parameters_alone(tmp_path_factory):
+    """A repository of the study's params.yaml and one stage, which runs nothing."""
+    folder = tmp_path_factory.mktemp("parameters")
+    shutil.copy(ROOT / "params.yaml", folder)
+    stage = {"cmd": "true", "params": list(PARAMS)}
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
+    git(folder, "init", "--quiet")
+    for words in ("init --quiet", "config core.analytics false", "repro --quiet"):
+        done = command("dvc", *words.split(), folder=folder)
+        assert done.returncode == 0, done.stderr
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "committed")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "before", "after"),
+    [
+        ("problems.svm.learning_rate", 0.003, "learning_rate: 0.001", "learning_rate: 0.003"),
+        ("programs.appendix_b.derivative", "exact", "one_minus_loss", "exact"),
+        ("protocol.replicas", 16, "replicas: 256", "replicas: 16"),
+        ("claims.agreement", 0.9, "agreement: 0.95 # of replicas", "agreement: 0.9  # of replicas"),
+        ("figures.1.width", 8.0, "{width: 10.0, height: 4.0", "{width: 8.0, height: 4.0"),
+    ],
+)
+def test_an_experiment_changes_one_line(key, value, before, after, parameters_alone):
+    folder = parameters_alone
+    done = command("dvc", "exp", "run", "-S", f"{key}={value}", folder=folder)
+    assert done.returncode == 0, done.stderr
+    diff = git(folder, "diff", "--unified=0", "params.yaml").splitlines()
+    told = json.loads(command("dvc", "params", "diff", "--json", folder=folder).stdout)
+    git(folder, "checkout", "--quiet", ".")
+    lost, gained = (line for line in diff if line[0] in "+-" and line[:3] not in ("+++", "---"))
+    assert (lost[0], gained[0]) == ("-", "+")
+    assert before in lost
+    assert after in gained
+    assert [list(rows) for rows in told.values()] == [[key]]
 
 
 def test_every_file_of_code_has_a_row():
