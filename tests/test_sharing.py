@@ -6,6 +6,7 @@ import urllib.request
 
 import psutil
 import pytest
+import yaml
 from conftest import ENVIRONMENT, ROOT, command, git
 from moto.server import ThreadedMotoServer
 
@@ -141,3 +142,11 @@ def test_a_pull_request_is_told_what_changes(study, tmp_path):
     assert "| 0.25 " in row
     assert done.stdout.endswith("### Figures\n\n- `plots/figure_1.png`\n")
     assert [p.name for p in (tmp_path / "changed").iterdir()] == ["figure_1.png"]
+
+
+def test_the_workflow_may_only_comment():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/report.yml").read_text())
+    assert workflow["permissions"] == {"contents": "read", "pull-requests": "write"}
+    commands = [step["run"] for step in workflow["jobs"]["report"]["steps"] if "run" in step]
+    assert commands[0] == "make repro"
+    assert commands[1].startswith(".ci/report ")
