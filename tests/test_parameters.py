@@ -50,7 +50,7 @@ DELETE = object()
 BAD = [  # key, value, the key that the message names, what it says is allowed
     ("problems.svm.learning_rate", -1.0, None, "greater than 0"),
     ("problems.svm.learning_rate", 0, None, "greater than 0"),
-    ("problems.svm.learning_rate", "1e-4", None, "valid number"),
+    ("problems.svm.learning_rate", "small", None, "valid number"),
     ("problems.svm.learning_rate", float("nan"), None, "finite number"),
     ("problems.svm.learning_rate", float("inf"), None, "finite number"),
     ("problems.svm.learning_rate", True, None, "valid number"),
@@ -113,6 +113,24 @@ def test_every_section_has_a_schema():
 def test_an_objective_is_a_section(scratch):
     objective = parameters.load("problems.svm.objective", Objective)
     assert objective.regularization == 0.1
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1e-05", 0.00001),
+        ("1e-5", 0.00001),
+        ("1.0e-5", 0.00001),
+        ("2E-1", 0.2),
+        ("2.5e-01", 0.25),
+        ("1e+0", 1.0),
+    ],
+)
+def test_numbers_are_read_as_dvc_writes_them(written, read, scratch, tmp_path):
+    fields = f"title: SVM, dataset: gaussian, learning_rate: {written}, epochs: 1"
+    fields += ", objective: {model: affine, loss: hinge}"
+    (tmp_path / "params.yaml").write_text(f"svm: {{{fields}}}")
+    assert parameters.load("svm", Problem).learning_rate == read
 
 
 @pytest.mark.parametrize(("key", "value", "named", "allowed"), BAD)

@@ -5,6 +5,7 @@ Every number that is written, datasets apart, is rounded to six significant digi
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,6 @@ import pandas as pd
 import yaml
 
 SIGNIFICANT_DIGITS = 6
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class InputError(SystemExit):
@@ -28,6 +28,15 @@ class InputError(SystemExit):
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
+
+
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """The safe loader, which takes 1e-05 for a number: so DVC writes it, by YAML 1.2."""
+
+
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), [*"-+0123456789"]
+)
 
 
 def read_yaml(path: str) -> object:
@@ -49,7 +58,7 @@ def read_yaml(path: str) -> object:
         If the file is missing or is not YAML.
     """
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), LOADER)  # noqa: S506  (it is safe)
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader)  # noqa: S506  (it is safe)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # numbers and dates, nesting
