@@ -26,7 +26,7 @@ AFFINE, PHI = "z = w·x + b", "z = w·φ(x)"
 LOGISTIC, HINGE = "log(1 + e^{−yz})", "max(0, 1 − yz)"
 BY_Z = "∇_θ ℓ = −y σ(−yz) x"
 UNIFORM = r"i_t ∼ U\{1, …, N\}"
-PARTS = "(u, b, a) ← (u, b, a) − η ∇_{u,b,a} ℓ(u, b, a)"
+PARTS = "r = f(x) − y; (u, b, a) ← (u, b, a) − η r ∇f(u, b, a)"
 
 # By field; by field and value; or by both and the problem's model or loss. Each is the stated
 # problem's formula, and the program's.
@@ -101,11 +101,13 @@ FORMULAS: dict[object, tuple[str, str]] = {
     ("log.loss", "hinge", "logistic"): (LOGISTIC, f"!{{{HINGE}}}"),
     ("update", "u_b_a"): (
         PARTS,
-        "u ← u − η ∇_u ℓ(u, b, a); b ← b − η ∇_b ℓ(!u, b, a); a ← a − η ∇_a ℓ(!{u, b}, a)",
+        "r = f(x) − y; u ← u − η r ∇_u f(u, b, a); b ← b − η r ∇_b f(!u, b, a);"
+        " a ← a − η r ∇_a f(!{u, b}, a)",
     ),
     ("update", "a_b_u"): (
         PARTS,
-        "a ← a − η ∇_a ℓ(u, b, a); b ← b − η ∇_b ℓ(u, b, !a); u ← u − η ∇_u ℓ(u, !{b, a})",
+        "r = f(x) − y; a ← a − η r ∇_a f(u, b, a); b ← b − η r ∇_b f(u, b, !a);"
+        " u ← u − η r ∇_u f(u, !{b, a})",
     ),
     "accumulate": ("g_t = ∇_θ ℓ_t", "g_t = !{g_{t−1}} + ∇_θ ℓ_t"),
     "precision": ("fl(v) = v (1 + δ), |δ| ≤ 2^{−53}", "fl(v) = v (1 + δ), |δ| ≤ 2^!{−24}"),
