@@ -42,6 +42,7 @@ def traces(pipeline, tmp_path_factory):
         outs = {str(path.relative_to(alone)) for path in after - before}
         differing = [o for o in outs if (alone / o).read_bytes() != (folder / o).read_bytes()]
         found[stage.name]["read"] = declared_as(found[stage.name]["read"], stage.files)
+        found[stage.name]["keys"] = sections_of(found[stage.name]["keys"], stage.keys)
         found[stage.name] |= {"outs": declared_as(outs, stage.outs), "differing": differing}
         shutil.rmtree(alone)
     return found
@@ -51,6 +52,11 @@ def declared_as(names, declared):
     """Return names as dvc.yaml declares them: what is below a declared folder is the folder."""
     folders = {name for name in declared if not Path(name).suffix}
     return {next((f for f in folders if name.startswith(f"{f}/")), name) for name in names}
+
+
+def sections_of(keys, declared):
+    """Return keys as dvc.yaml declares them: what is in a declared section is the section."""
+    return {next((d for d in sorted(declared) if f"{k}.".startswith(f"{d}.")), k) for k in keys}
 
 
 def complaints(stage, trace):
