@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.models import covered, inputs
+from stages.sgd.models import covered, features, inputs
 from stages.sgd.recipe import Recipe
 
 Run = Callable[[], object]
@@ -186,4 +186,5 @@ def scikit_learn(recipe: Recipe, X: np.ndarray, y: np.ndarray, epochs: int) -> R
         tol=None,
         random_state=0,
     )
-    return lambda: model.fit(X, y)
+    examples = features(recipe.objective.model, X)
+    return lambda: model.fit(examples, y)
