@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from browser import complaints, violations, widest
 from conftest import ROOT
 from pypdf import PdfReader
 
+from stages import report
 from stages.common.files import InputError
 from stages.figures import formulas
 from stages.sgd import deviations, fields
@@ -208,10 +210,18 @@ def test_a_formula_is_as_it_would_be_written_by_hand():
     )
 
 
+def test_the_page_is_what_the_stage_writes(tmp_path, monkeypatch):
+    for name in ("metrics", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "plots", tmp_path / "plots")
+    (tmp_path / "plots/report.html").unlink()
+    monkeypatch.chdir(tmp_path)
+    report.main()
+    assert Path("plots/report.html").read_bytes() == PAGE.read_bytes()
+
+
 @pytest.mark.parametrize("damage", [None, b"no picture"])
 def test_a_missing_or_damaged_picture_is_named(tmp_path, monkeypatch, damage):
-    from stages import report
-
     monkeypatch.chdir(tmp_path)
     if damage:
         Path("a.png").write_bytes(damage)
