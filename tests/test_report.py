@@ -150,6 +150,16 @@ def test_the_survey_is_in_it_whole(page):
         assert set().union(*map(shown, table[column].dropna().tolist())) <= numbers
 
 
+def test_what_each_kind_of_deviation_costs_is_beside_it(page):
+    text = " ".join(page.text["deviations"].split())
+    for name, kind in json.loads((ROOT / "metrics/survey.json").read_text()).items():
+        costs = [shown(kind[key]).pop() for key in ("cost", "least", "most")]
+        spread = f", from {costs[1]} to {costs[2]}" if kind["least"] < kind["most"] else ""
+        count = f"{kind['programs']} program{'s' * (kind['programs'] > 1)}"
+        title = name[0].upper() + name[1:]
+        assert f"{title} {count} · median cost {costs[0]}{spread} " in text
+
+
 def programs():
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     problems = {name: Problem.model_validate(p) for name, p in params["problems"].items()}
