@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from base64 import b64decode
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from browser import complaints, violations, widest
 from conftest import ROOT
 from pypdf import PdfReader
 
+from stages import report
 from stages.common.files import InputError
 from stages.figures import formulas
 from stages.sgd import deviations, fields
@@ -148,6 +150,16 @@ def test_the_survey_is_in_it_whole(page):
         assert set().union(*map(shown, table[column].dropna().tolist())) <= numbers
 
 
+def test_what_each_kind_of_deviation_costs_is_beside_it(page):
+    text = " ".join(page.text["deviations"].split())
+    for name, kind in json.loads((ROOT / "metrics/survey.json").read_text()).items():
+        costs = [shown(kind[key]).pop() for key in ("cost", "least", "most")]
+        spread = f", from {costs[1]} to {costs[2]}" if kind["least"] < kind["most"] else ""
+        count = f"{kind['programs']} program{'s' * (kind['programs'] > 1)}"
+        title = name[0].upper() + name[1:]
+        assert f"{title} {count} · median cost {costs[0]}{spread} " in text
+
+
 def programs():
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     problems = {name: Problem.model_validate(p) for name, p in params["problems"].items()}
@@ -208,10 +220,18 @@ def test_a_formula_is_as_it_would_be_written_by_hand():
     )
 
 
+def test_the_page_is_what_the_stage_writes(tmp_path, monkeypatch):
+    for name in ("metrics", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "plots", tmp_path / "plots")
+    (tmp_path / "plots/report.html").unlink()
+    monkeypatch.chdir(tmp_path)
+    report.main()
+    assert Path("plots/report.html").read_bytes() == PAGE.read_bytes()
+
+
 @pytest.mark.parametrize("damage", [None, b"no picture"])
 def test_a_missing_or_damaged_picture_is_named(tmp_path, monkeypatch, damage):
-    from stages import report
-
     monkeypatch.chdir(tmp_path)
     if damage:
         Path("a.png").write_bytes(damage)
