@@ -205,6 +205,7 @@ def test_every_solution_is_a_program(params):
 
 def test_the_trace_is_replica_0_to_the_last_digit(scratch, capsys):
     dataset.main("disc")
+    capsys.readouterr()
     run.main("programs.s03_quadratic_logistic", None, traced=True)
     found = json.loads(capsys.readouterr().out)
     (expected,) = [s[2] for s in SOLUTIONS if s[0] == "s03_quadratic_logistic"]
