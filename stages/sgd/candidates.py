@@ -26,6 +26,9 @@ UPDATE = (  # fields that change the update, and not what is logged before it
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
 
 
+STREAM = ("start.stream", "order.skipped", "order.seed", "order.generator")  # of a seeded program
+
+
 class Rates(Section):
     """Learning rates between which one is solved for."""
 
@@ -33,11 +36,16 @@ class Rates(Section):
     upper: Positive
 
 
-class Free(Section):
-    """What the problems leave open: each is a list of mappings of fields."""
+class Unseeded(Section):
+    """Where a run starts and what it draws from: each is a list of mappings of fields."""
 
     start: list[dict[str, Any]]
     order: list[dict[str, Any]]
+
+
+class Free(Unseeded):
+    """What the problems leave open, what is logged included."""
+
     log: list[dict[str, Any]]
 
 
@@ -50,14 +58,15 @@ class Search(Section):
         How many of `deviations` a candidate may have.
     most : int
         How many candidates a curve is held against digit for digit.
-    replicas, calibration : int
+    replicas : int
         Of each candidate, where curves are compared in distribution.
-    most_in_distribution : int
-        How many candidates are compared so.
+    steps : int
+        So many of the curve's first steps are compared so.
     rates : Rates
         Bounds of the learning rate.
-    choices : Free
-        What a candidate must choose and no problem asks for.
+    choices, unseeded : Free
+        What a candidate must choose and no problem asks for, where its program was seeded and
+        where it was not.
     deviations : dict
         For each field the values to try. Fields and values are ordered by how common they are.
     """
@@ -65,9 +74,10 @@ class Search(Section):
     at_once: Annotated[int, Field(ge=0, le=4)]
     most: Count
     replicas: Replicas
-    most_in_distribution: Count
+    steps: Count
     rates: Rates
     choices: Free
+    unseeded: Unseeded
     deviations: dict[str, list[Any]]
 
 
@@ -137,6 +147,10 @@ class Vocabulary:
         What is to be explained.
     free_rate : bool
         Whether the learning rate is to be found.
+    section : Section
+        The dataset's.
+    seeded : bool
+        Whether the program's random numbers are known.
     """
 
     def __init__(
@@ -147,6 +161,7 @@ class Vocabulary:
         curve: Curve,
         free_rate: bool,
         section: Section,
+        seeded: bool = True,
     ) -> None:
         self.fixed, self.curve, self.free_rate = set(fixed), curve, free_rate
         self.sizes: dict[Any, int] = {}
@@ -155,21 +170,22 @@ class Vocabulary:
         self.options = [
             Option(field, {field: value}, 1 / (3 + at) / (1 + rank))
             for at, (field, values) in enumerate(search.deviations.items())
-            if not self._known(field)
+            if not self._known(field) and (seeded or field not in STREAM)
             for rank, value in enumerate(parsed(base, field, v) for v in values)
             if value != get(base, field)
         ]
-        self.choices = list(product(*(self._choices(k, search) for k in ("start", "order", "log"))))
+        listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
+        self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
 
     def _known(self, field: str) -> bool:
         return any(f"{f}.".startswith(f"{field}.") or f"{field}.".startswith(f"{f}.")
                    for f in self.fixed)  # fmt: skip
 
-    def _choices(self, kind: str, search: Search) -> list[Option]:
+    def _choices(self, kind: str, listed: dict[str, list[dict[str, Any]]]) -> list[Option]:
         found, seen = [], []
-        for rank, listed in enumerate(getattr(search.choices, kind)):
-            fields = {f"{kind}.{tail}": value for tail, value in listed.items()}
+        for rank, one in enumerate(listed[kind]):
+            fields = {f"{kind}.{tail}": value for tail, value in one.items()}
             try:
                 values = {f: parsed(self.base, f, v) for f, v in fields.items()}
             except ValidationError:

@@ -1,6 +1,6 @@
 """Candidates side by side, a column each, and the values that each of them logs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -9,7 +9,8 @@ from stages.sgd.candidates import Vocabulary
 from stages.sgd.datasets import draw
 from stages.sgd.draws import draw_run, rates
 from stages.sgd.logs import Logger, Setting, own_objective, setting
-from stages.sgd.models import Epoch
+from stages.sgd.losses import LOSSES
+from stages.sgd.models import Epoch, covered, recipe_inputs
 from stages.sgd.recipe import Recipe
 
 MEMORY = 4_000_000  # numbers of the paths of one call
@@ -24,6 +25,7 @@ class Ground:
         self.settings: dict[object, Setting] = {}
         self.streams: dict[object, tuple[np.ndarray, Iterator[np.ndarray], np.ndarray]] = {}
         self.factors: dict[object, np.ndarray] = {}
+        self.spans: dict[object, np.ndarray] = {}
         self.kept: list[Recipe] = []  # so that no other section takes the id of theirs
 
     def setting(self, recipe: Recipe) -> Setting:
@@ -36,8 +38,17 @@ class Ground:
             self.settings[key] = setting(one, drawn), recipe.data
         return self.settings[key][0]
 
+    def windows(self, recipe: Recipe) -> np.ndarray:
+        """Return which steps each value of the curve is of, shape (rows, 2)."""
+        trained = len(self.setting(recipe).trained[1])
+        key = id(recipe.log), recipe.steps_an_epoch(trained)
+        if key not in self.spans:
+            self.spans[key] = self.curve.windows(recipe, trained)
+            self.kept.append(recipe)
+        return self.spans[key]
+
     def drawn(self, recipe: Recipe, steps: int) -> tuple[object, np.ndarray, np.ndarray]:
-        """Return a key, θ₀ (d,) and at least so many steps' examples (T, B)."""
+        """Return a key, θ₀ (d, R) and at least so many steps' examples (T, B, R)."""
         trained = self.setting(recipe).trained
         epochal = recipe.order.law in ("permutation", "reshuffle", "cyclic")
         key = (
@@ -46,6 +57,7 @@ class Ground:
             id(recipe.order),
             recipe.batch.size,
             follows(recipe),
+            recipe.replicas,
             recipe.steps_an_epoch(len(trained[1])) if epochal else None,
         )
         if key not in self.streams:
@@ -56,7 +68,7 @@ class Ground:
             parts = [seen]
             have = len(seen)
             while have < steps:
-                parts.append(next(order)[:, :, 0])
+                parts.append(next(order))
                 have += len(parts[-1])
             seen = np.concatenate(parts)
             self.streams[key] = theta, order, seen
@@ -67,8 +79,8 @@ class Ground:
         if recipe.order.law in ("replacement", "blocks"):  # lengths do not matter to these
             whole = whole.model_copy(update={"steps": 480})
         theta, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
-        empty = np.zeros((0, recipe.batch.size), np.intp)
-        return theta[:, 0], order, empty
+        empty = np.zeros((0, recipe.batch.size, recipe.replicas), np.intp)
+        return theta, order, empty
 
     def factor(self, recipe: Recipe, steps: int) -> np.ndarray:
         """Return ηₜ/η for the first steps."""
@@ -86,22 +98,25 @@ class Ground:
 
 
 class Columns:
-    """Candidates that advance together, each with its learning rate."""
+    """Candidates that advance together, each with its learning rate: `replicas` columns of each."""
 
     def __init__(self, ground: Ground, recipes: Sequence[Recipe]) -> None:
         self.ground, self.recipes = ground, list(recipes)
         self.where = [ground.setting(r) for r in recipes]
-        self.windows = np.stack(
-            [ground.curve.windows(r, len(w.trained[1])) for r, w in zip(recipes, self.where, strict=True)],
-        )  # (R, rows, 2)
-        self.batch = Batch(self.recipes, [w.trained for w in self.where], 1)
+        self.windows = np.stack([ground.windows(r) for r in recipes])  # (R, rows, 2)
+        self.replicas = recipes[0].replicas
+        self.batch = Batch(self.recipes, [w.trained for w in self.where], self.replicas)
         self.drawn_to = 0
         groups: dict[object, list[int]] = {}
         for n, r in enumerate(self.recipes):
             key = (id(r.data), id(r.sources), id(r.log), r.penalty.logged, r.penalty.covers,
                    r.penalised, id(r.batch), self.windows[n, :, 0].tobytes())  # fmt: skip
             groups.setdefault(key, []).append(n)
-        self.groups = [(self.recipes[c[0]], self.where[c[0]], np.array(c)) for c in groups.values()]
+        self.groups = [
+            (self.recipes[c[0]], self.where[c[0]], np.repeat(c, self.replicas) * self.replicas
+             + np.tile(np.arange(self.replicas), len(c)))
+            for c in groups.values()
+        ]  # fmt: skip
         self.sampled = all(
             (r.log.value, r.log.moment) == ("sampled", "before") for r, _, _ in self.groups
         )
@@ -111,7 +126,7 @@ class Columns:
 
         Parameters
         ----------
-        eta : numpy.ndarray, shape (R,)
+        eta : numpy.ndarray, shape (recipes,)
             Learning rates.
         begin, end : int
             Rows of the curve.
@@ -126,34 +141,67 @@ class Columns:
             theta = self.batch.state(self.theta)
         plain = all(r.schedule.law == "constant" for r in self.recipes)
         factor = None if plain else [self.ground.factor(r, last) for r in self.recipes]
-        sums = np.zeros((end - begin, len(self.recipes)))
+        eta, many = np.repeat(eta, self.replicas), len(self.recipes) * self.replicas
+        sums = np.zeros((end - begin, many))
         lengths = (self.windows[:, begin:end, 1] - self.windows[:, begin:end, 0]).T
-        count = max(1, MEMORY // (self.batch.size * len(self.recipes) + 1))
-        followed = 0 if self.sampled else len(self.recipes)
+        lengths = np.repeat(lengths, self.replicas, axis=1)
+        count = max(1, MEMORY // (self.batch.size * many + 1))
+        followed = 0 if self.sampled else many
         while step < last:
             stop = min(last, step + min(count, 480))
-            block = np.stack([s[step:stop] for s in self.streams], axis=-1)
+            block = np.concatenate([s[step:stop] for s in self.streams], axis=-1)
             rate = np.broadcast_to(eta, (stop - step, len(eta)))
             if factor is not None:
-                rate = rate * np.stack([f[step:stop] for f in factor], axis=1)
+                scale = np.stack([f[step:stop] for f in factor], axis=1)
+                rate = rate * np.repeat(scale, self.replicas, axis=1)
             epoch = self.batch.advance(theta, block[:, :, self.place], rate, followed)
             self._log(epoch, step, begin, end, sums)
             step = stop
         return sums / lengths, (step, theta)
+
+    def at(self, row: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what a row is as a function of the learning rates.
+
+        One update is θ₀ − ηg − s, whose outputs are linear in η: they are computed at two η and
+        the loss at their combinations. After more updates the steps are taken again.
+        """
+        updates = self.windows[:, row, 0] + np.array(
+            [r.log.moment == "after" for r in self.recipes]
+        )
+        single = (updates == 1).all() and (self.windows[:, row, 1] - self.windows[:, row, 0] == 1).all()
+        if not single or any(r.log.value == "sampled" for r in self.recipes):
+            return lambda eta: self.values(eta, 0, row + 1)[0][row]
+        self._draw(1)
+        ends = []
+        for eta in (0.0, 1.0):
+            theta = self.batch.state(self.theta)
+            block = np.concatenate([s[:1] for s in self.streams], axis=-1)[:, :, self.place]
+            ends.append(self.batch.advance(theta, block, np.full((1, len(self.recipes)), eta)).theta)
+        base, slope = ends[0], ends[1] - ends[0]
+        lines = [line(r, w, base[:, c], slope[:, c]) for r, w, c in self.groups]
+
+        def value(eta: np.ndarray) -> np.ndarray:
+            found = np.empty(len(eta))
+            for function, (_, _, columns) in zip(lines, self.groups, strict=True):
+                found[columns] = function(eta[columns])
+            return found
+
+        return value
 
     def _draw(self, steps: int) -> None:
         """Draw at least so many steps of every stream."""
         drawn = [self.ground.drawn(r, steps) for r in self.recipes]
         self.theta = _columns([theta for _, theta, _ in drawn], self.batch.size)
         keys = {key: n for n, key in enumerate(dict.fromkeys(key for key, _, _ in drawn))}
-        self.place = np.array([keys[key] for key, _, _ in drawn])
+        first = np.array([keys[key] for key, _, _ in drawn]) * self.replicas
+        self.place = (first[:, None] + np.arange(self.replicas)).ravel()
         self.streams = list({key: seen for key, _, seen in drawn}.values())
         self.drawn_to = min(len(seen) for seen in self.streams)
 
     def _log(self, epoch: Epoch, step: int, begin: int, end: int, sums: np.ndarray) -> None:
         stop = step + len(epoch.losses)
         for recipe, where, columns in self.groups:
-            windows = self.windows[columns[0], begin:end]
+            windows = self.windows[columns[0] // self.replicas, begin:end]
             rows = np.flatnonzero((windows[:, 0] < stop) & (windows[:, 1] > step))
             if not len(rows):
                 continue
@@ -194,6 +242,32 @@ def _logged(
     return own_objective(recipe, examples, path[:, :width])
 
 
+def line(
+    recipe: Recipe, where: Setting, base: np.ndarray, slope: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what is logged at base + η slope, as a function of η."""
+    X, y = where.held_out if recipe.log.value == "held_out" else where.trained
+    if recipe.network:
+        return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
+    width = len(recipe_width(recipe, where))
+    base, slope = base[:width], slope[:width]
+    table = recipe_inputs(recipe, X, y)["log"]
+    z, dz, label = table @ base, table @ slope, y[:, None]
+    mask = covered(recipe, X)[:, None] * (recipe.penalised if recipe.penalty.logged else 0.0)
+    square, twice, steep = ((mask * p).sum(axis=0) for p in (base**2, 2 * base * slope, slope**2))
+    loss = LOSSES[recipe.log.loss or recipe.objective.loss]
+
+    def value(eta: np.ndarray) -> np.ndarray:
+        at = z + eta * dz
+        if recipe.log.value == "worst_margin":
+            found = (1 - label * at).max(axis=0)
+        else:
+            found = loss(at, label).mean(axis=0)
+        return found + square + eta * (twice + eta * steep)
+
+    return value
+
+
 def recipe_width(recipe: Recipe, where: Setting) -> range:
     """Return the entries of a recipe's θ."""
     if recipe.network:
@@ -209,10 +283,8 @@ def follows(recipe: Recipe) -> bool:
 
 
 def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:
-    whole = np.zeros((size, len(thetas)))
-    for n, theta in enumerate(thetas):
-        whole[: len(theta), n] = theta
-    return whole
+    padded = [np.pad(theta, ((0, size - len(theta)), (0, 0))) for theta in thetas]
+    return np.concatenate(padded, axis=1)
 
 
 def apart(ground: Ground, recipes: Sequence[Recipe], most: int = 20_000) -> Iterator[np.ndarray]:

@@ -77,36 +77,42 @@ class Digits:
         self.update = [o for o in vocabulary.options if o.kind in (*UPDATE, *LATE) and o not in self.late]
         rest = (*self.late, *self.update)
         self.setting = [o for o in vocabulary.options if not any(o is r for r in rest)]
-        self.starts: dict[int, list[Candidate]] = {}
-        self.solved: dict[tuple[int, int], list[Candidate]] = {}
+        logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
+        self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
+        self.log = self.logs[0]
+        self.starts: dict[object, list[Candidate]] = {}
+        self.solved: dict[object, list[Candidate]] = {}
 
     def run(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations that agree with every digit."""
         with np.errstate(all="ignore"):
             for level in range(self.search.at_once + 1):
-                found = []
-                for a in range(level + 1):
-                    for b in range(level - a + 1):
-                        found += self.confirmed(self.expanded(a, b, level - a - b))
-                if found:
-                    return self.alike(found)
+                for log in self.logs:
+                    self.log, found = log, []
+                    for a in range(level + 1):
+                        for b in range(level - a + 1):
+                            found += self.confirmed(self.expanded(a, b, level - a - b))
+                    if found:
+                        return self.alike(found)
                 if self.tried >= self.search.most:
                     break
         return []
 
     def first(self, size: int) -> list[Candidate]:
         """Return what agrees with the values that do not depend on the update."""
-        if size not in self.starts:
+        key = size, self.log
+        if key not in self.starts:
             made = self._made(
                 ((*choice, *chosen), ())
                 for choice in self.vocabulary.choices
+                if id(choice[-1]) == self.log
                 for chosen in subsets(self.setting, size)
                 if self.vocabulary.goes(choice, chosen)
             )
             apply = [c for c in made if self._independent(c.recipe)]
             rest = [c for c in made if not self._independent(c.recipe)]
-            self.starts[size] = rest + self._agreeing(apply)
-        return self.starts[size]
+            self.starts[key] = rest + self._agreeing(apply)
+        return self.starts[key]
 
     def _made(self, sets: Iterator[tuple]) -> list[Candidate]:
         rate = self.rate or 1.0
@@ -138,7 +144,7 @@ class Digits:
 
     def second(self, a: int, b: int) -> list[Candidate]:
         """Return what agrees with the first value that depends on the update."""
-        if (a, b) not in self.solved:
+        if (a, b, self.log) not in self.solved:
             count = len(self.vocabulary.choices[0])
             made = self.first(a)
             if b:
@@ -150,12 +156,12 @@ class Digits:
                 )
             row = {True: 1, False: 0}
             rows = [row[self._independent(c.recipe)] for c in made]
-            self.solved[a, b] = [
+            self.solved[a, b, self.log] = [
                 kept
                 for r in (0, 1)
                 for kept in self.solve([c for c, n in zip(made, rows, strict=True) if n == r], r)
             ]
-        return self.solved[a, b]
+        return self.solved[a, b, self.log]
 
     def solve(self, candidates: list[Candidate], row: int) -> list[Candidate]:
         """Narrow the learning rates to where a row is what was logged."""
@@ -171,13 +177,14 @@ class Digits:
         columns = Columns(self.ground, [c.recipe for c in some])
         lower, upper = (np.log([getattr(c, name) for c in some]) for name in ("lower", "upper"))
         grid = lower + np.linspace(0, 1, GRID)[:, None] * (upper - lower)
-        off = np.array([columns.values(np.exp(eta), 0, row + 1)[0][row] for eta in grid]) - value
+        at = columns.at(row)
+        off = np.array([at(np.exp(eta)) for eta in grid]) - value
         near = np.abs(off) <= slack
         found, brackets = [], []
         for n in np.flatnonzero(near.any(axis=0)):  # a whole stretch agrees
-            at = np.flatnonzero(near[:, n])
-            ends = grid[[max(at[0] - 1, 0), min(at[-1] + 1, GRID - 1)], n]
-            star = float(np.exp(grid[at[len(at) // 2], n]))
+            rows = np.flatnonzero(near[:, n])
+            ends = grid[[max(rows[0] - 1, 0), min(rows[-1] + 1, GRID - 1)], n]
+            star = float(np.exp(grid[rows[len(rows) // 2], n]))
             found.append(some[n]._replace(
                 lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
             ))  # fmt: skip
@@ -195,8 +202,10 @@ class Digits:
         a, b, fa, fb = (np.array(v) for v in list(zip(*brackets, strict=True))[1:])
         columns = Columns(self.ground, [c.recipe for c in members])
 
+        at = columns.at(row)
+
         def off(log_eta: np.ndarray) -> np.ndarray:
-            return columns.values(np.exp(log_eta), 0, row + 1)[0][row] - value
+            return at(np.exp(log_eta)) - value
 
         for _ in range(REFINE):
             c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
