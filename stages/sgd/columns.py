@@ -13,6 +13,7 @@ from stages.sgd.losses import LOSSES
 from stages.sgd.models import Epoch, covered, recipe_inputs
 from stages.sgd.recipe import Recipe
 
+SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 MEMORY = 4_000_000  # numbers of the paths of one call
 
 
@@ -61,23 +62,28 @@ class Ground:
             recipe.steps_an_epoch(len(trained[1])) if epochal else None,
         )
         if key not in self.streams:
-            self.streams[key] = self._begin(recipe, trained)
+            self.streams[key] = self._begin(recipe, trained, SHORT)
             self.kept.append(recipe)
         theta, order, seen = self.streams[key]
         if len(seen) < steps:
             parts = [seen]
             have = len(seen)
             while have < steps:
-                parts.append(next(order))
+                found = next(order, None)
+                if found is None:  # a short stream: draw it again, as long as any can be
+                    theta, order, _ = self._begin(recipe, trained, LONG)
+                    parts, have = [], 0
+                    continue
+                parts.append(found)
                 have += len(parts[-1])
             seen = np.concatenate(parts)
             self.streams[key] = theta, order, seen
         return key, theta, seen
 
-    def _begin(self, recipe: Recipe, trained: tuple) -> tuple:
-        whole = recipe.model_copy(update={"updates": 1_000_000, "epochs": None})
+    def _begin(self, recipe: Recipe, trained: tuple, updates: int) -> tuple:
+        whole = recipe.model_copy(update={"updates": updates, "epochs": None})
         if recipe.order.law in ("replacement", "blocks"):  # lengths do not matter to these
-            whole = whole.model_copy(update={"steps": 480})
+            whole = whole.model_copy(update={"steps": min(updates, 480)})
         theta, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
         empty = np.zeros((0, recipe.batch.size, recipe.replicas), np.intp)
         return theta, order, empty
@@ -283,15 +289,23 @@ def follows(recipe: Recipe) -> bool:
 
 
 def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:
-    padded = [np.pad(theta, ((0, size - len(theta)), (0, 0))) for theta in thetas]
-    return np.concatenate(padded, axis=1)
+    many = thetas[0].shape[1]
+    whole = np.zeros((size, len(thetas) * many))
+    for n, theta in enumerate(thetas):
+        whole[: len(theta), n * many : (n + 1) * many] = theta
+    return whole
 
 
-def apart(ground: Ground, recipes: Sequence[Recipe], most: int = 20_000) -> Iterator[np.ndarray]:
-    """Yield the positions of recipes that can be in one batch."""
+def apart(
+    ground: Ground, recipes: Sequence[Recipe], row: int = 0, most: int = 20_000
+) -> Iterator[np.ndarray]:
+    """Yield the positions of recipes that can be in one batch and take as long to a row."""
     groups: dict[object, list[int]] = {}
     for n, recipe in enumerate(recipes):
-        groups.setdefault((shared(recipe)), []).append(n)
+        begin, end = ground.windows(recipe)[row]
+        log = recipe.log
+        key = shared(recipe), begin, end, log.moment, log.value == "sampled"
+        groups.setdefault(key, []).append(n)
     for group in groups.values():
         for begin in range(0, len(group), most):
             yield np.array(group[begin : begin + most])

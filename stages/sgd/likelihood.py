@@ -81,8 +81,8 @@ def density(observed: np.ndarray, replicas: np.ndarray) -> tuple[float, float]:
     count = replicas.shape[1]
     off = observed - mean
     distance = off @ inverse @ off * count / (count + 1)
-    apart_ = replicas - mean
-    own = np.einsum("ir,ij,jr->r", apart_, inverse, apart_)
+    residual = replicas - mean[:, None]
+    own = np.einsum("ir,ij,jr->r", residual, inverse, residual)
     own = own / np.maximum(1 - own / (count - 1), 0.05)  # as if each had been left out
     log = -0.5 * (distance + np.linalg.slogdet(2 * np.pi * covariance)[1])
     return float(log), float((1 + (own >= distance).sum()) / (count + 1))
@@ -192,7 +192,7 @@ class Laws:
         ]
         rows = [self.rows(r, steps) for r in recipes]
         found = []
-        for part in apart(self.ground, recipes, max(1, 6000 // replicas)):
+        for part in apart(self.ground, recipes, 0, max(1, 6000 // replicas)):
             for many in sorted({rows[n] for n in part}):
                 some = [n for n in part if rows[n] == many]
                 columns = Columns(self.ground, [recipes[n] for n in some])

@@ -168,7 +168,7 @@ class Digits:
         if self.rate:
             return self._within(candidates, row + 1)
         found = []
-        for part in apart(self.ground, [c.recipe for c in candidates]):
+        for part in apart(self.ground, [c.recipe for c in candidates], row):
             found += self._solve_together([candidates[n] for n in part], row)
         return found
 
@@ -247,7 +247,7 @@ class Digits:
     def _within(self, candidates: list[Candidate], rows: int) -> list[Candidate]:
         """Return those whose interval of learning rates has the logged values, narrowed."""
         kept = []
-        for part in apart(self.ground, [c.recipe for c in candidates]):
+        for part in apart(self.ground, [c.recipe for c in candidates], rows - 1):
             some = [candidates[n] for n in part]
             columns = Columns(self.ground, [c.recipe for c in some])
             lower, upper = (np.array([getattr(c, n) for c in some]) for n in ("lower", "upper"))
