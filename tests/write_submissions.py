@@ -60,7 +60,8 @@ def logged(name, fields):
 def heavy_ball(seed, epochs, rate=0.01, momentum=0.9):
     """Return the epoch losses of logistic regression by heavy-ball momentum, unseeded but once."""
     program = scalar.Program(
-        objective_of("logistic"), {"learning_rate": rate, "epochs": epochs, "start": {"law": "zeros"}}
+        objective_of("logistic"),
+        {"learning_rate": rate, "epochs": epochs, "start": {"law": "zeros"}},
     )
     generator, theta, losses = random.Random(seed), [0.0] * 21, []
     speed = [0.0] * 21

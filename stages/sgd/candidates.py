@@ -255,6 +255,8 @@ class Vocabulary:
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
         }.get(head, True) and {
             "batch.reduction": recipe.batch.size > 1,
+            "log.loss": recipe.log.loss != recipe.objective.loss,
+            "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
             "start.bias": recipe.start.law not in ("zeros", "network") and follows,
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,

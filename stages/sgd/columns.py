@@ -174,7 +174,9 @@ class Columns:
         updates = self.windows[:, row, 0] + np.array(
             [r.log.moment == "after" for r in self.recipes]
         )
-        single = (updates == 1).all() and (self.windows[:, row, 1] - self.windows[:, row, 0] == 1).all()
+        single = (updates == 1).all() and (
+            self.windows[:, row, 1] - self.windows[:, row, 0] == 1
+        ).all()
         if not single or any(r.log.value == "sampled" for r in self.recipes):
             return lambda eta: self.values(eta, 0, row + 1)[0][row]
         self._draw(1)
@@ -182,7 +184,9 @@ class Columns:
         for eta in (0.0, 1.0):
             theta = self.batch.state(self.theta)
             block = np.concatenate([s[:1] for s in self.streams], axis=-1)[:, :, self.place]
-            ends.append(self.batch.advance(theta, block, np.full((1, len(self.recipes)), eta)).theta)
+            ends.append(
+                self.batch.advance(theta, block, np.full((1, len(self.recipes)), eta)).theta
+            )
         base, slope = ends[0], ends[1] - ends[0]
         lines = [line(r, w, base[:, c], slope[:, c]) for r, w, c in self.groups]
 
@@ -211,9 +215,7 @@ class Columns:
             rows = np.flatnonzero((windows[:, 0] < stop) & (windows[:, 1] > step))
             if not len(rows):
                 continue
-            spans = [
-                np.arange(max(a, step), min(b, stop)) - step for a, b in windows[rows]
-            ]
+            spans = [np.arange(max(a, step), min(b, stop)) - step for a, b in windows[rows]]
             chosen = np.concatenate(spans)
             values = _logged(recipe, where, epoch, chosen, columns)
             at = np.repeat(rows, [len(s) for s in spans])

@@ -42,8 +42,6 @@ class Candidate(NamedTuple):
     free: bool = False
 
 
-
-
 class Digits:
     """The search for what agrees with every digit.
 
@@ -74,7 +72,9 @@ class Digits:
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in vocabulary.options if o.kind in late]
-        self.update = [o for o in vocabulary.options if o.kind in (*UPDATE, *LATE) and o not in self.late]
+        self.update = [
+            o for o in vocabulary.options if o.kind in (*UPDATE, *LATE) and o not in self.late
+        ]
         rest = (*self.late, *self.update)
         self.setting = [o for o in vocabulary.options if not any(o is r for r in rest)]
         logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
@@ -230,7 +230,9 @@ class Digits:
         count = len(self.vocabulary.choices[0])
         if c:
             made = [
-                s._replace(options=(*s.options, *more), recipe=self.vocabulary.build((*s.options, *more)))
+                s._replace(
+                    options=(*s.options, *more), recipe=self.vocabulary.build((*s.options, *more))
+                )
                 for s in made
                 for more in subsets(self.late, c, s.options[count:])
                 if self.vocabulary.goes(s.options[:count], (*s.options[count:], *more))
