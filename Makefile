@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test lint verify unlock requirements
+.PHONY: repro test lint verify calibrate unlock requirements
 
 repro: $(BIN)/.installed
 	@mkdir -p .dvc/tmp && if [ -e .dvc/tmp/unfinished ]; then $(MAKE) unlock; fi
@@ -33,6 +33,10 @@ $(BIN)/.installed: requirements.txt
 verify: $(BIN)/.installed
 	$(BIN)/python tests/verify.py
 	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 tests/test_hermetic.py
+
+# What the diagnosis finds of curves whose programs are known, as a table.
+calibrate: $(BIN)/.installed
+	$(BIN)/python tests/calibrate.py
 
 # Resolve the ranges of pyproject.toml afresh and pin what they give.
 requirements:

@@ -19,14 +19,15 @@ import scalar
 import write_submissions
 from pydantic import ValidationError
 
-from stages import diagnose
 from stages.common import parameters
 from stages.sgd import datasets
-from stages.sgd.candidates import Curve, Search, Vocabulary, overlap
+from stages.sgd.candidates import Curve, Search
+from stages.sgd.explanations import UNFIT, credible, ranked
 from stages.sgd.likelihood import Laws
 from stages.sgd.logs import setting
 from stages.sgd.recipe import Problem, Program, Recipe
 from stages.sgd.search import Digits
+from stages.sgd.vocabulary import Vocabulary, overlap
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 STEPS, EPOCHS = 120, 40
@@ -133,8 +134,8 @@ def laws_of(name, curve, search, rate=None):
     scored = laws.run()
     scores = np.array([s.score for s in scored])
     recipes = [s.recipe.model_copy(update={"learning_rate": s.rate}) for s in scored]
-    found = diagnose.ranked(recipes, np.exp(scores - scores.max()))
-    return diagnose.credible(found), max(s.fit for s in scored[:3])
+    found = ranked(recipes, np.exp(scores - scores.max()))
+    return credible(found), max(s.fit for s in scored[:3])
 
 
 def run_scalar(name, program):
@@ -210,7 +211,7 @@ def unseeded(count, search):
         sure, fit = laws_of(name, curve_of(recipe, values), search)
         ok = any(same(e.recipe, recipe, program["learning_rate"]) for e in sure)
         held += ok
-        refused += fit < diagnose.UNFIT
+        refused += fit < UNFIT
         print("unseeded", ok, round(fit, 3), name, program, len(sure), file=sys.stderr, flush=True)
     print(f"| {count} unseeded curves: the 90 % credible set holds the truth | {held} of {count} |")
     print(
@@ -225,7 +226,7 @@ def outside(count, search):
         values = write_submissions.heavy_ball(seed + 100, EPOCHS, rate)
         texts = texts_of(values)
         _, fit = laws_of("logistic", make("epoch", range(1, len(texts) + 1), texts), search)
-        refused += fit < diagnose.UNFIT
+        refused += fit < UNFIT
         print("outside", rate, round(fit, 3), file=sys.stderr, flush=True)
     print(f"| {count} curves outside it: 'not at all' | {refused} of {count} |", flush=True)
 

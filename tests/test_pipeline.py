@@ -163,10 +163,11 @@ BY_FILE = {
     "stages/sgd/causes.py": {"claims"},
 }
 BY_FILE["stages/sgd/datasets.py"] |= set(NETWORK)
+SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "likelihood")
+SEARCH += ("explanations",)
 for name in ("datasets", "scores", "draws", "logs", "together", "deviations", "by_numpy"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
-BY_FILE |= {f"stages/sgd/{name}.py": DIAGNOSE for name in ("candidates", "columns", "search")}
-BY_FILE["stages/sgd/likelihood.py"] = DIAGNOSE
+BY_FILE |= {f"stages/sgd/{name}.py": DIAGNOSE for name in SEARCH}
 
 
 def leaves(node, path=()):

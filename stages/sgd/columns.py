@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.candidates import Vocabulary
 from stages.sgd.datasets import draw
 from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import Logger, Setting, own_objective, setting
-from stages.sgd.losses import LOSSES
-from stages.sgd.models import Epoch, covered, recipe_inputs
+from stages.sgd.logs import Setting, setting
+from stages.sgd.models import Epoch
 from stages.sgd.recipe import Recipe
+from stages.sgd.values import follows, line, logged
+from stages.sgd.vocabulary import Vocabulary
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 MEMORY = 4_000_000  # numbers of the paths of one call
@@ -165,19 +165,20 @@ class Columns:
             step = stop
         return sums / lengths, (step, theta)
 
+    def single(self, row: int) -> bool:
+        """Say whether a row is what is logged of all examples after one update."""
+        after = np.array([r.log.moment == "after" for r in self.recipes])
+        begin, end = self.windows[:, row].T
+        whole = all(r.log.value != "sampled" for r in self.recipes)
+        return whole and bool((begin + after == 1).all() and (end - begin == 1).all())
+
     def at(self, row: int) -> Callable[[np.ndarray], np.ndarray]:
         """Return what a row is as a function of the learning rates.
 
         One update is θ₀ − ηg − s, whose outputs are linear in η: they are computed at two η and
         the loss at their combinations. After more updates the steps are taken again.
         """
-        updates = self.windows[:, row, 0] + np.array(
-            [r.log.moment == "after" for r in self.recipes]
-        )
-        single = (updates == 1).all() and (
-            self.windows[:, row, 1] - self.windows[:, row, 0] == 1
-        ).all()
-        if not single or any(r.log.value == "sampled" for r in self.recipes):
+        if not self.single(row):
             return lambda eta: self.values(eta, 0, row + 1)[0][row]
         self._draw(1)
         ends = []
@@ -217,77 +218,12 @@ class Columns:
                 continue
             spans = [np.arange(max(a, step), min(b, stop)) - step for a, b in windows[rows]]
             chosen = np.concatenate(spans)
-            values = _logged(recipe, where, epoch, chosen, columns)
+            values = logged(recipe, where, epoch, chosen, columns)
             at = np.repeat(rows, [len(s) for s in spans])
             if len(rows) == len(chosen):
                 sums[rows[:, None], columns] += values
             else:
                 np.add.at(sums, (at[:, None], columns[None]), values)
-
-
-def _logged(
-    recipe: Recipe, where: Setting, epoch: Epoch, chosen: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Return what is logged at the chosen steps, shape (steps, columns)."""
-    log = recipe.log
-    if log.value == "sampled" and log.moment == "before":
-        return epoch.losses[chosen[:, None], columns]
-    width = len(recipe_width(recipe, where))
-    if log.value == "sampled":
-        part = Epoch(
-            epoch.examples[chosen][:, :, columns], epoch.z, epoch.y,
-            epoch.losses[chosen], epoch.theta,
-            epoch.path[np.concatenate([[0], chosen + 1])][:, :width, columns],
-        )  # fmt: skip
-        each = recipe.model_copy(
-            update={"log": log.model_copy(update={"every": 1, "phase": "first", "start": False})}
-        )
-        logger = Logger(each, where)
-        logger.see(part)
-        return np.stack(logger.values)
-    path = epoch.path[chosen + (log.moment == "after")][:, :, columns]
-    examples = where.held_out if log.value == "held_out" else where.trained
-    return own_objective(recipe, examples, path[:, :width])
-
-
-def line(
-    recipe: Recipe, where: Setting, base: np.ndarray, slope: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what is logged at base + η slope, as a function of η."""
-    X, y = where.held_out if recipe.log.value == "held_out" else where.trained
-    if recipe.network:
-        return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
-    width = len(recipe_width(recipe, where))
-    base, slope = base[:width], slope[:width]
-    table = recipe_inputs(recipe, X, y)["log"]
-    z, dz, label = table @ base, table @ slope, y[:, None]
-    mask = covered(recipe, X)[:, None] * (recipe.penalised if recipe.penalty.logged else 0.0)
-    square, twice, steep = ((mask * p).sum(axis=0) for p in (base**2, 2 * base * slope, slope**2))
-    loss = LOSSES[recipe.log.loss or recipe.objective.loss]
-
-    def value(eta: np.ndarray) -> np.ndarray:
-        at = z + eta * dz
-        if recipe.log.value == "worst_margin":
-            found = (1 - label * at).max(axis=0)
-        else:
-            found = loss(at, label).mean(axis=0)
-        return found + square + eta * (twice + eta * steep)
-
-    return value
-
-
-def recipe_width(recipe: Recipe, where: Setting) -> range:
-    """Return the entries of a recipe's θ."""
-    if recipe.network:
-        return range(3 * recipe.objective.hidden)
-    count = 5 if recipe.objective.model == "quadratic" else where.trained[0].shape[1]
-    return range(count + follows(recipe))
-
-
-def follows(recipe: Recipe) -> bool:
-    """Say whether anything follows the features."""
-    s = recipe.sources
-    return not s.output == s.gradient == s.log == "none"
 
 
 def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""In distribution: which candidates write curves like this one, where nobody seeded the program?
+"""In distribution: candidates that write curves like this one, where nobody seeded the program.
 
 A curve is summarised by windowed means and spreads on a logarithmic axis. Replicas of a candidate
 give the law of its summaries; its synthetic likelihood is the normal density with their mean and
@@ -6,13 +6,15 @@ shrunk covariance, and its fit the rank of the curve's distance from them among 
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.candidates import Option, Search, Vocabulary
+from stages.sgd.candidates import Option, Search
 from stages.sgd.columns import Columns, Ground, apart
 from stages.sgd.recipe import Recipe
+from stages.sgd.vocabulary import Vocabulary
 
 WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
@@ -49,7 +51,7 @@ def summary(values: np.ndarray) -> np.ndarray:
     """
     cuts, found = edges(len(values)), []
     tiny = 1e-6
-    for begin, end in zip(cuts[:-1], cuts[1:], strict=True):
+    for begin, end in pairwise(cuts):
         part = values[begin:end]
         found.append(np.log(np.maximum(np.abs(part.mean(axis=0)), tiny)))
         if end - begin >= 4:

@@ -1,45 +1,23 @@
-"""Digit for digit: which candidates wrote a curve whose program was seeded?
+"""Digit for digit: candidates that wrote a curve whose program was seeded.
 
 Candidates advance together; one that disagrees with a logged digit is gone. A learning rate that
 is not stated is solved for from the first value that depends on it: an interval, which later
 values narrow until a short decimal in it reproduces every digit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.candidates import (
-    LATE,
-    UPDATE,
-    Curve,
-    Option,
-    Search,
-    Vocabulary,
-    replace_unchecked,
-    simplest,
-    subsets,
-)
+from stages.sgd.candidates import Curve, Search
 from stages.sgd.columns import Columns, Ground, apart
+from stages.sgd.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.recipe import Recipe
+from stages.sgd.vocabulary import LATE, UPDATE, Vocabulary, replace_unchecked, subsets
 
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
-GRID = 25  # learning rates at which a value is computed before it is solved for
-REFINE = 16  # steps of the solution
 ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals
-
-
-class Candidate(NamedTuple):
-    """What has agreed so far: options, and the learning rate's interval and best value."""
-
-    options: tuple[Option, ...]
-    recipe: Recipe
-    lower: float
-    upper: float
-    star: float
-    free: bool = False
 
 
 class Digits:
@@ -69,6 +47,7 @@ class Digits:
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         self.ground = Ground(vocabulary)
         self.progress, self.tried = progress, 0
+        self.most = search.most if self.curve.unit == "step" or rate else search.most // 3
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in vocabulary.options if o.kind in late]
@@ -94,7 +73,7 @@ class Digits:
                             found += self.confirmed(self.expanded(a, b, level - a - b))
                     if found:
                         return self.alike(found)
-                if self.tried >= self.search.most:
+                if self.tried >= self.most:
                     break
         return []
 
@@ -119,7 +98,7 @@ class Digits:
         bounds = (rate,) * 3 if self.rate else (*dict(self.search.rates).values(), 1.0)
         found = []
         for given, more in sets:
-            if self.tried >= self.search.most:
+            if self.tried >= self.most:
                 break
             options = (*given, *more)
             found.append(Candidate(options, self.vocabulary.build(options), *bounds, not self.rate))
@@ -169,60 +148,9 @@ class Digits:
             return self._within(candidates, row + 1)
         found = []
         for part in apart(self.ground, [c.recipe for c in candidates], row):
-            found += self._solve_together([candidates[n] for n in part], row)
+            some = [candidates[n] for n in part]
+            found += solved(self.ground, some, row, self.curve.values[row], self.slack[row])
         return found
-
-    def _solve_together(self, some: list[Candidate], row: int) -> list[Candidate]:
-        value, slack = self.curve.values[row], self.slack[row]
-        columns = Columns(self.ground, [c.recipe for c in some])
-        lower, upper = (np.log([getattr(c, name) for c in some]) for name in ("lower", "upper"))
-        grid = lower + np.linspace(0, 1, GRID)[:, None] * (upper - lower)
-        at = columns.at(row)
-        off = np.array([at(np.exp(eta)) for eta in grid]) - value
-        near = np.abs(off) <= slack
-        found, brackets = [], []
-        for n in np.flatnonzero(near.any(axis=0)):  # a whole stretch agrees
-            rows = np.flatnonzero(near[:, n])
-            ends = grid[[max(rows[0] - 1, 0), min(rows[-1] + 1, GRID - 1)], n]
-            star = float(np.exp(grid[rows[len(rows) // 2], n]))
-            found.append(some[n]._replace(
-                lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
-            ))  # fmt: skip
-        crossing = (off[:-1] * off[1:] <= 0) & ~near[:-1] & ~near[1:]
-        for g, n in zip(*np.nonzero(crossing), strict=True):
-            brackets.append((n, grid[g, n], grid[g + 1, n], off[g, n], off[g + 1, n]))
-        if brackets:
-            found += self._roots(some, brackets, row)
-        return found
-
-    def _roots(self, some: list[Candidate], brackets: list[tuple], row: int) -> list[Candidate]:
-        """Solve by the Illinois variant of false position, in log η."""
-        value, slack = self.curve.values[row], self.slack[row]
-        members = [some[n] for n, *_ in brackets]
-        a, b, fa, fb = (np.array(v) for v in list(zip(*brackets, strict=True))[1:])
-        columns = Columns(self.ground, [c.recipe for c in members])
-
-        at = columns.at(row)
-
-        def off(log_eta: np.ndarray) -> np.ndarray:
-            return at(np.exp(log_eta)) - value
-
-        for _ in range(REFINE):
-            c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
-            fc = off(c)
-            opposite = fc * fb < 0
-            a, fa = np.where(opposite, b, a), np.where(opposite, fb, fa / 2)
-            b, fb = c, fc
-            if (np.abs(fc) <= slack / 4).all():
-                break
-        slope = (off(b + 1e-4) - fb) / 1e-4
-        width = np.minimum((slack + np.abs(fb)) / np.maximum(np.abs(slope), 1e-300), 0.5)
-        return [
-            c._replace(lower=float(np.exp(x - w)), upper=float(np.exp(x + w)),
-                       star=float(np.exp(x)), free=False)
-            for c, x, w, f in zip(members, b, width, fb, strict=True)
-            if abs(f) <= 100 * slack
-        ]  # fmt: skip
 
     def expanded(self, a: int, b: int, c: int) -> list[Candidate]:
         """Return what agrees with the next values too, late options added."""
@@ -255,7 +183,7 @@ class Digits:
             lower, upper = (np.array([getattr(c, n) for c in some]) for n in ("lower", "upper"))
             low, _ = columns.values(lower, 0, rows)
             high = low if (lower == upper).all() else columns.values(upper, 0, rows)[0]
-            kept += _narrowed(some, low, high, self.curve.values[:rows], self.slack[:rows])
+            kept += narrowed(some, low, high, self.curve.values[:rows], self.slack[:rows])
         return kept
 
     def confirmed(self, candidates: list[Candidate]) -> list[Candidate]:
@@ -318,29 +246,3 @@ class Digits:
                     more.append(Candidate((*c.options, option), recipe, rate, rate, rate))
         self.tried += len(more)
         return list(chain(found, self.agreed(more)))
-
-
-def _narrowed(
-    some: list[Candidate], low: np.ndarray, high: np.ndarray, values: np.ndarray, slack: np.ndarray
-) -> list[Candidate]:
-    """Keep candidates whose values at both ends enclose what was logged, and cut the ends."""
-    kept = []
-    span = high - low
-    room = slack[:, None] + 0.1 * np.abs(span)
-    inside = (values[:, None] >= np.minimum(low, high) - room) & (
-        values[:, None] <= np.maximum(low, high) + room
-    )
-    for n in np.flatnonzero(inside.all(axis=0)):
-        c, rows = some[n], np.abs(span[:, n]) > slack
-        if c.lower == c.upper or not rows.any():
-            kept.append(c)
-            continue
-        centre = (values[rows] - low[rows, n]) / span[rows, n]
-        width = slack[rows] / np.abs(span[rows, n]) + 0.05
-        begin, end = max(0.0, (centre - width).max()), min(1.0, (centre + width).min())
-        if begin > end:
-            continue
-        lower, upper = (c.lower + t * (c.upper - c.lower) for t in (begin, end))
-        best = c.star if lower <= c.star <= upper else (lower + upper) / 2
-        kept.append(c._replace(lower=lower, upper=upper, star=best))
-    return kept
