@@ -120,5 +120,5 @@ def simplest(lower: float, upper: float, near: float) -> Iterator[float]:
         value = float(f"{near:.{digits - 1}e}")
         if lower <= value <= upper:
             yield value
-        if upper - lower < 10.0 ** (math.floor(math.log10(near)) - digits) / 2:
+        if 10.0 ** (math.floor(math.log10(near)) - digits) < (upper - lower) / 20:
             return

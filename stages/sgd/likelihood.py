@@ -1,6 +1,6 @@
 """In distribution: candidates that write curves like this one, where nobody seeded the program.
 
-A curve is summarised by windowed means and spreads on a logarithmic axis. Replicas of a candidate
+A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas of a candidate
 give the law of its summaries; its synthetic likelihood is the normal density with their mean and
 shrunk covariance, and its fit the rank of the curve's distance from them among their own.
 """
@@ -20,7 +20,8 @@ WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
 SHORT = 240  # steps of the curve that those are compared over
 BEAM = 12  # candidates to which another deviation is added
-FINALISTS = 24
+STARTS = 6  # choices of start and log to which deviations are added
+FINALISTS = 12
 SHRINK = 0.1  # of the covariance, towards its diagonal
 FLOOR = 1e-3  # least standard deviation of a summary
 NICE = (1.0, 2.0, 3.0, 5.0)
@@ -42,12 +43,17 @@ def edges(rows: int) -> np.ndarray:
 
 
 def summary(values: np.ndarray) -> np.ndarray:
-    """Return the log of windowed means and of windowed spreads, shape (summaries, curves).
+    """Return windowed means and spreads, as logs, and correlations of successive values.
 
     Parameters
     ----------
     values : numpy.ndarray, shape (rows, curves)
-        What is logged. A window of fewer than four values has no spread.
+        What is logged. A window of fewer than four values has no spread, of fewer than eight
+        no correlation.
+
+    Returns
+    -------
+    numpy.ndarray, shape (summaries, curves)
     """
     cuts, found = edges(len(values)), []
     tiny = 1e-6
@@ -56,6 +62,9 @@ def summary(values: np.ndarray) -> np.ndarray:
         found.append(np.log(np.maximum(np.abs(part.mean(axis=0)), tiny)))
         if end - begin >= 4:
             found.append(0.5 * np.log(part.var(axis=0) + tiny**2))
+        if end - begin >= 8:
+            off = part - part.mean(axis=0)
+            found.append((off[1:] * off[:-1]).mean(axis=0) / (part.var(axis=0) + tiny**2))
     return np.array(found)
 
 
@@ -124,10 +133,13 @@ class Laws:
     def run(self) -> list[Scored]:
         """Return the best candidates, by what their replicas say at full length."""
         with np.errstate(all="ignore"):
-            found = self.scored(
-                [(*choice, *o) for choice in self.vocabulary.choices for o in self._single(choice)],
-                self._grid(), FEW, SHORT,
-            )  # fmt: skip
+            grid = self._grid()
+            found = self.scored(list(self.vocabulary.choices), grid, FEW, SHORT)
+            choices: dict[tuple[int, ...], tuple[Option, ...]] = {}
+            for s in sorted(found, key=lambda s: -s.score):
+                choices.setdefault(tuple(map(id, s.options)), s.options)
+            single = [(*c, *o) for c in list(choices.values())[:STARTS] for o in self._single(c)]
+            found += self.scored(single, grid, FEW, SHORT)
             best = self._best(found, BEAM)
             for _ in range(self.search.at_once - 1):
                 longer = [
@@ -151,7 +163,7 @@ class Laws:
 
     def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
         alone = [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
-        return [(), *alone]
+        return alone
 
     def _adds(self, options: Sequence[Option], more: Option) -> bool:
         chosen = (*options[self.count :], more)

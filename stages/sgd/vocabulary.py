@@ -159,7 +159,7 @@ class Vocabulary:
             "order.generator": recipe.order.law != "cyclic",
             "order.seed": recipe.order.law != "cyclic",
             "order.skipped": recipe.order.law in ("replacement", "blocks"),
-            "log.every": self.curve.unit == "epoch" or recipe.log.every != "epoch",
+            "log.every": self.curve.unit == "step",
             "order.examples": (recipe.order.examples or 0) < trained,
         }.get(field, True)  # fmt: skip
 
