@@ -135,7 +135,7 @@ def laws_of(name, curve, search, rate=None):
     scores = np.array([s.score for s in scored])
     recipes = [s.recipe.model_copy(update={"learning_rate": s.rate}) for s in scored]
     found = ranked(recipes, np.exp(scores - scores.max()))
-    return credible(found), max(s.fit for s in scored[:3])
+    return credible(found), scored[0].fit
 
 
 def run_scalar(name, program):
@@ -208,7 +208,7 @@ def unseeded(count, search):
                 rng, search, most=1, problems=("logistic", "svm"), unit="epoch", seeded=False
             )
             values = run_scalar(name, program)
-        sure, fit = laws_of(name, curve_of(recipe, values), search)
+        sure, fit = laws_of(name, curve_of(recipe, values), search, program["learning_rate"])
         ok = any(same(e.recipe, recipe, program["learning_rate"]) for e in sure)
         held += ok
         refused += fit < UNFIT
@@ -225,7 +225,8 @@ def outside(count, search):
         rate = random.Random(seed).choice((0.003, 0.01, 0.03))
         values = write_submissions.heavy_ball(seed + 100, EPOCHS, rate)
         texts = texts_of(values)
-        _, fit = laws_of("logistic", make("epoch", range(1, len(texts) + 1), texts), search)
+        curve = make("epoch", range(1, len(texts) + 1), texts)
+        _, fit = laws_of("logistic", curve, search, rate)
         refused += fit < UNFIT
         print("outside", rate, round(fit, 3), file=sys.stderr, flush=True)
     print(f"| {count} curves outside it: 'not at all' | {refused} of {count} |", flush=True)

@@ -85,7 +85,7 @@ def write(path, unit, values, digits=6):
 def texts():
     """Return the values of each example, by name, with their unit."""
     found = {name: (unit, logged(problem, f)) for name, (unit, problem, f) in EXAMPLES.items()}
-    return found | {"momentum": ("epoch", heavy_ball(7, 300))}
+    return found | {"momentum": ("epoch", heavy_ball(7, 300, 0.05))}
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def explain(
     used = laws.rows(scored[0].recipe, search.steps)
     scores = np.array([s.score for s in scored])
     recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in scored]
-    fit = max(s.fit for s in scored[:3])
+    fit = scored[0].fit
     verdict = "in distribution" if fit >= UNFIT else "not at all"
     return verdict, ranked(recipes, np.exp(scores - scores.max())), tried, used, fit
 

@@ -18,10 +18,9 @@ from stages.sgd.vocabulary import Vocabulary
 
 WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
-SHORT = 240  # steps of the curve that those are compared over
-BEAM = 12  # candidates to which another deviation is added
-STARTS = 6  # choices of start and log to which deviations are added
-FINALISTS = 12
+BEAM = 8  # candidates to which another deviation is added
+STARTS = 4  # choices of start and log to which deviations are added
+STAGES = ((240, 200), (1200, 40), (1_000_000, BEAM))  # steps compared, and how many are kept
 SHRINK = 0.1  # of the covariance, towards its diagonal
 FLOOR = 1e-3  # least standard deviation of a summary
 NICE = (1.0, 2.0, 3.0, 5.0)
@@ -134,13 +133,13 @@ class Laws:
         """Return the best candidates, by what their replicas say at full length."""
         with np.errstate(all="ignore"):
             grid = self._grid()
-            found = self.scored(list(self.vocabulary.choices), grid, FEW, SHORT)
+            best = self._halved([(choice, r) for choice in self.vocabulary.choices for r in grid])
             choices: dict[tuple[int, ...], tuple[Option, ...]] = {}
-            for s in sorted(found, key=lambda s: -s.score):
+            for s in best:
                 choices.setdefault(tuple(map(id, s.options)), s.options)
             single = [(*c, *o) for c in list(choices.values())[:STARTS] for o in self._single(c)]
-            found += self.scored(single, grid, FEW, SHORT)
-            best = self._best(found, BEAM)
+            if self.search.at_once:
+                best = self._best([*best, *self._halved([(o, r) for o in single for r in grid])])
             for _ in range(self.search.at_once - 1):
                 longer = [
                     ((*s.options, o), s.rate)
@@ -148,18 +147,22 @@ class Laws:
                     for o in self.vocabulary.options
                     if self._adds(s.options, o)
                 ]
-                found += self._together(longer, FEW, SHORT)
-                best = self._best(found, BEAM)
-            final = self._best(found, FINALISTS)
+                best = self._best([*best, *self._halved(longer)])
             pairs = {
                 (tuple(map(id, s.options)), rate): (s.options, rate)
-                for s in final
+                for s in best
                 for rate in self._near(s.rate)
             }
-            return self._best(
-                self._together(list(pairs.values()), self.search.replicas, self.search.steps),
-                len(pairs),
-            )
+            final = self._together(list(pairs.values()), self.search.replicas, self.search.steps)
+            return self._best(final, len(pairs))
+
+    def _halved(self, pairs: list[tuple[tuple[Option, ...], float]]) -> list[Scored]:
+        """Return the best of many, fewer of them the longer the curves that are compared."""
+        found: list[Scored] = []
+        for steps, most in STAGES:
+            found = self._best(self._together(pairs, FEW, min(steps, self.search.steps)), most)
+            pairs = [(s.options, s.rate) for s in found]
+        return found
 
     def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
         alone = [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
@@ -181,7 +184,7 @@ class Laws:
         around = (f * 10.0**k for k in range(-6, 1) for f in NICE)
         return [float(f"{v:.1e}") for v in around if 0.45 * rate <= v <= 2.1 * rate]
 
-    def _best(self, found: Sequence[Scored], most: int) -> list[Scored]:
+    def _best(self, found: Sequence[Scored], most: int = BEAM) -> list[Scored]:
         chosen, seen = [], set()
         for s in sorted(found, key=lambda s: -s.score):
             key = (tuple(sorted(map(id, s.options))), s.rate)
@@ -191,12 +194,6 @@ class Laws:
             if len(chosen) == most:
                 break
         return chosen
-
-    def scored(
-        self, sets: Sequence[tuple[Option, ...]], grid: Sequence[float], replicas: int, steps: int
-    ) -> list[Scored]:
-        """Score every set of options at every learning rate."""
-        return self._together([(o, rate) for o in sets for rate in grid], replicas, steps)
 
     def _together(
         self, pairs: Sequence[tuple[tuple[Option, ...], float]], replicas: int, steps: int

@@ -125,7 +125,12 @@ class Vocabulary:
             where = self.trained(recipe)
         except ValueError:
             return None
-        if all(self._matters(recipe, field, where) for o in options for field in o.changes):
+        if all(
+            self._matters(recipe, field, where)
+            for o in options
+            for field in o.changes
+            if o.kind == field
+        ):
             return recipe
         return None
 
