@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test lint verify bench mutants readme page unlock requirements
+.PHONY: help repro test lint verify bench mutants calibrate readme page unlock requirements
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -31,6 +31,9 @@ bench: $(BIN)/.installed ## Compare the trainers with other ways to take the sam
 
 mutants: $(BIN)/.installed ## Try the tests on changes of the code
 	$(BIN)/python tests/mutants.py
+
+calibrate: $(BIN)/.installed ## Measure what the diagnosis finds of curves whose programs are known
+	$(BIN)/python tests/calibrate.py
 
 readme: $(BIN)/.installed ## Write the tables of README.md from the results
 	$(BIN)/python tests/readme.py

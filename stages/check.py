@@ -51,6 +51,10 @@ def main() -> None:
             _refuse(key, str(error))
         if name in problems:
             _refuse(key, "a program must not be called like a problem")
+    for name, given in parameters.load("submissions", dict[Name, dict[str, Any]]).items():
+        _refer(f"submissions.{name}.problem", given.get("problem"), problems)
+        dataset = problems[given["problem"]].dataset
+        _refer(f"submissions.{name}.dataset", given.get("dataset"), [dataset])
     for name, ablation in ablations.items():
         for end in ("program", "reference"):
             _refer(f"ablations.{name}.{end}", ablation.get(end), programs)

@@ -1,4 +1,4 @@
-"""Draw one figure: python -m stages.figure 2a, or ablation svm."""
+"""Draw one figure: python -m stages.figure 2a, ablation svm, or submission right."""
 
 import sys
 from importlib import import_module
@@ -20,6 +20,7 @@ MODULES = {  # which of stages.figures draws it, and whether on a grid
     "4b": ("curves", False),
     "ablation": ("ablation", False),
     "survey": ("survey", False),
+    "submission": ("submission", False),
     "divergence": ("divergence", True),
 }
 
@@ -34,7 +35,7 @@ class FigureSize(Section):
 
 
 def main(key: str, name: str | None = None) -> None:
-    """Write `plots/figure_<key>.png`, or `plots/figure_<key>_<name>.png`.
+    """Write `plots/figure_<key>.png`, `plots/figure_<key>_<name>.png`, or a submission's.
 
     Parameters
     ----------
@@ -55,7 +56,8 @@ def main(key: str, name: str | None = None) -> None:
         raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")
     figure = Figure(figsize=(size.width, size.height), dpi=size.dpi, layout="constrained")
     import_module(f"stages.figures.{module}").draw(figure, key, name, size.grid)
-    path = f"plots/figure_{'_'.join(filter(None, (key, name)))}.png"
+    stem = "" if key == "submission" else "figure_"
+    path = f"plots/{stem}{'_'.join(filter(None, (key, name)))}.png"
     files.write_figure(path, figure)
     files.say(path, f"{size.width:g} × {size.height:g} inches")
 

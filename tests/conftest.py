@@ -37,7 +37,7 @@ def git(folder, *words):
 
 
 def copy_pipeline(folder):
-    for name in ("stages", ".dvcignore", "data/.gitignore", "dvc.yaml"):
+    for name in ("stages", ".dvcignore", "data/.gitignore", "data/submissions", "dvc.yaml"):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
@@ -66,6 +66,7 @@ def shorten(folder):
     params["programs"]["problem_7"]["checkpoint"] = 5
     params["gradients"]["trials"] = params["divergence"]["pairs"] = 5
     params["survey"]["replicas"] = 2
+    params["search"] |= {"at_once": 1, "most": 200, "replicas": 13, "steps": 60}
     params["fresh"]["examples"] = 50
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROBLEMS, PROGRAMS, ABLATIONS = (PARAMS[s] for s in ("problems", "programs", "ablations"))
+SUBMISSIONS = PARAMS["submissions"]
 CURVES = {  # which loss curves of programs a figure draws
     "figure_1": ["appendix_a", "appendix_b"],
     "figure_2a": ["appendix_c", "appendix_d"],
@@ -42,10 +43,12 @@ DATASETS, PROGRAM, ABLATE = (
     each("ablate", ABLATIONS),
 )
 FIGURE_ABLATION = each("figure_ablation", ABLATIONS)
+DIAGNOSE, FIGURE_SUBMISSION = (each(s, SUBMISSIONS) for s in ("diagnose", "figure_submission"))
 FIGURES = {*CURVES, *PLANE, *NETWORK, "figure_survey", "figure_divergence"} | FIGURE_ABLATION
+FIGURES |= FIGURE_SUBMISSION
 RUNS = TRAIN["numpy"] | TRAIN["torch"] | PROGRAM
 EVERYTHING = {"check", "survey", "gradients", "divergence", "claims", "charts", "report"}
-EVERYTHING |= DATASETS | CERTIFY | RUNS | ABLATE | FIGURES
+EVERYTHING |= DATASETS | CERTIFY | RUNS | ABLATE | DIAGNOSE | FIGURES
 
 
 def ablations_of(**fields):
@@ -54,6 +57,11 @@ def ablations_of(**fields):
         for name, pair in ABLATIONS.items()
         if any(pair[key] in values for key, values in fields.items())
     }
+
+
+def submitted(field, name):
+    """Return the diagnoses of the submissions with such a problem or dataset."""
+    return each("diagnose", [n for n, v in SUBMISSIONS.items() if v[field] == name])
 
 
 def expected(leaf):
@@ -66,7 +74,7 @@ def expected(leaf):
         programs = {p for p, program in PROGRAMS.items() if program["dataset"] == name}
         trained = each("train_numpy", on_it) | each("train_torch", on_it)
         found = {f"dataset@{name}", "survey"} | trained | each("program", programs)
-        return checked | found | ablations_of(dataset=[name])
+        return checked | found | ablations_of(dataset=[name]) | submitted("dataset", name)
     if section == "problems":
         found = {f"train_numpy@{name}", f"train_torch@{name}", "survey", "charts"}
         if rest[0] in ("dataset", "objective"):
@@ -75,14 +83,15 @@ def expected(leaf):
             found |= each("program", [p for p, v in PROGRAMS.items() if v["problem"] == name])
             found |= ablations_of(problem=[name])
             found |= {"claims"} if name in ("svm", "two_layer") else set()
-        return checked | found
+        return checked | found | submitted("problem", name)
     if section == "programs":
         found = {f"program@{name}", "survey", "charts"} | ablations_of(
             program=[name], reference=[name]
         )
         return checked | found | ({"figure_4a"} if name == "problem_7" else set())
     if section == "figures":
-        return FIGURE_ABLATION if name == "ablation" else {f"figure_{name}"}
+        several = {"ablation": FIGURE_ABLATION, "submission": FIGURE_SUBMISSION}
+        return several.get(name, {f"figure_{name}"})
     return (
         shown
         | {
@@ -91,6 +100,8 @@ def expected(leaf):
             "variants": {"check", f"certify_variant@{name}"},
             "ablations": {"check", f"ablate@{name}", "charts"},
             "survey": {"survey"},
+            "search": DIAGNOSE,
+            "submissions": {"check", f"diagnose@{name}"},
             "gradients": {"gradients"},
             "divergence": {"divergence"},
             "claims": {"claims"},
@@ -101,13 +112,14 @@ def expected(leaf):
 # Which stages rerun when a file of code changes.
 RECIPES = RUNS | ABLATE | {"check", "survey", "charts", *NETWORK, *PLANE, "gradients", "claims"}
 RECIPES |= {"report"}
-RECIPES |= CERTIFY
+RECIPES |= CERTIFY | DIAGNOSE
 BY_FILE = {
     "stages/check.py": {"check"},
     "stages/dataset.py": DATASETS,
     "stages/certify.py": CERTIFY,
     "stages/run.py": RUNS,
     "stages/ablate.py": ABLATE,
+    "stages/diagnose.py": DIAGNOSE,
     "stages/survey.py": {"survey"},
     "stages/gradients.py": {"gradients"},
     "stages/divergence.py": {"divergence"},
@@ -121,6 +133,7 @@ BY_FILE = {
     "stages/figures/network.py": set(NETWORK),
     "stages/figures/ablation.py": FIGURE_ABLATION,
     "stages/figures/survey.py": {"figure_survey"},
+    "stages/figures/submission.py": FIGURE_SUBMISSION,
     "stages/figures/divergence.py": {"figure_divergence"},
     "stages/figures/captions.py": {"report"},
     "stages/figures/formulas.py": {"report"},
@@ -157,6 +170,11 @@ BY_FILE = {
     "stages/sgd/causes.py": {"claims"},
 }
 BY_FILE["stages/sgd/datasets.py"] |= set(NETWORK)
+SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "likelihood")
+SEARCH += ("explanations",)
+for name in ("datasets", "scores", "draws", "logs", "together", "deviations", "by_numpy"):
+    BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
+BY_FILE |= {f"stages/sgd/{name}.py": DIAGNOSE for name in SEARCH}
 
 
 def leaves(node, path=()):

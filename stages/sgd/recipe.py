@@ -3,6 +3,7 @@
 A field's default is what the stated problem asks for, so a program is what it sets.
 """
 
+from functools import cache
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -110,8 +111,7 @@ class Recipe(Choices):
     @property
     def sources(self) -> Intercept:
         """What follows the features in output, gradient and log, nothing left open."""
-        default = "constant" if self.objective.model == "affine" else "none"
-        return Intercept(**{k: v or default for k, v in dict(self.intercept).items()})
+        return _sources(self.intercept, self.objective.model == "affine")
 
     def steps_an_epoch(self, examples: int) -> int:
         """Return the steps of a whole epoch when so many examples are trained on."""
@@ -124,6 +124,12 @@ class Recipe(Choices):
             return [steps] * self.epochs
         whole, rest = divmod(self.updates, steps)
         return [steps] * whole + [rest] * (rest > 0)
+
+
+@cache
+def _sources(intercept: Intercept, affine: bool) -> Intercept:
+    default = "constant" if affine else "none"
+    return Intercept(**{k: v or default for k, v in dict(intercept).items()})
 
 
 class Problem(Section):

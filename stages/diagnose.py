@@ -1,0 +1,225 @@
+"""Say which recipes wrote a recorded loss curve: python -m stages.diagnose name."""
+
+import re
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+from tqdm import tqdm
+
+from stages.common import files, parameters
+from stages.sgd.candidates import Curve, Search
+from stages.sgd.datasets import DATASETS
+from stages.sgd.deviations import deviations, undo
+from stages.sgd.explanations import Explanation, bands, credible, explain, sentence, told
+from stages.sgd.recipe import Choices, Problem, Recipe
+from stages.sgd.schema import Dataset, Name, Positive, Section
+from stages.sgd.scores import objective
+from stages.sgd.together import train_together
+from stages.sgd.vocabulary import replace_unchecked
+
+
+class Submission(Choices):
+    """A recorded loss curve: its problem, and what is stated of the program that wrote it.
+
+    Attributes
+    ----------
+    problem : str
+        Which.
+    dataset : str
+        The problem's, said again because dvc.yaml needs it here.
+    """
+
+    problem: Name
+    dataset: Dataset
+    learning_rate: Positive | None = None
+
+
+def main(name: str) -> None:
+    """Write what explains `data/submissions/<name>.csv`.
+
+    `metrics/submissions/<name>.json` is the row of `dvc metrics show`; beside it the evidence,
+    `metrics/submissions/<name>_evidence.json`, and the series, `plots/submissions/<name>.csv`.
+
+    Parameters
+    ----------
+    name : str
+        Key under `submissions` of params.yaml.
+
+    Raises
+    ------
+    InputError
+        If the curve, or what is stated of it, can not be what it must be.
+    """
+    key = f"submissions.{name}"
+    given = parameters.load(key, Submission)
+    stated = parameters.load(f"problems.{given.problem}", Problem)
+    if given.dataset != stated.dataset:
+        _refuse(f"{key}.dataset = {given.dataset!r}", f"must be {stated.dataset}")
+    search = parameters.load("search", Search)
+    section = parameters.load(f"datasets.{stated.dataset}", DATASETS[stated.dataset][0])
+    curve = read_curve(f"data/submissions/{name}.csv")
+    known = known_fields(given)
+    asked = stated.recipe(1)
+    base = asked.model_copy(
+        update={"epochs": None, "updates": 1_000_000, "checkpoint": None, "learning_rate": 1.0}
+    )
+    base = replace_unchecked(base, {f: v for f, v in known.items() if f != "learning_rate"})
+    try:
+        Recipe(**dict(base.model_copy(update={"start": asked.start})
+                      if not any(f.startswith("start") for f in known) else base))  # fmt: skip
+        with tqdm(desc=name, unit=" candidates", disable=None) as bar:
+            verdict, found, tried, used, fit = explain(
+                base, list(known), search, curve, given.learning_rate, section, bar.update
+            )
+    except ValidationError as error:
+        _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
+    except ValueError as error:
+        _refuse(key, str(error))
+    found = [e._replace(recipe=told(e.recipe, curve)) for e in found]
+    write(name, stated, section, curve, verdict, found, (tried, used, fit))
+
+
+def known_fields(given: Submission) -> dict[str, Any]:
+    """Return what is stated, by dotted field."""
+    found = {}
+    for head in given.model_fields_set - {"problem", "dataset", "epochs", "updates", "checkpoint"}:
+        value = getattr(given, head)
+        if isinstance(value, Section) and head not in ("schedule",):
+            found |= {f"{head}.{tail}": getattr(value, tail) for tail in value.model_fields_set}
+        elif value is not None:
+            found[head] = value
+    return found
+
+
+def read_curve(path: str) -> Curve:
+    """Read a curve with the digits that its author wrote, as far as its values are finite.
+
+    Raises
+    ------
+    InputError
+        If it is no curve: its columns, positions, or fewer than three values.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, encoding="utf-8", keep_default_na=False)
+    except OSError as error:
+        raise files.InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        raise files.InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
+    if "loss" not in table or table.columns[0] == "loss":
+        raise files.InputError(
+            f"{path}: columns must be step or epoch, then loss; found {', '.join(table)}"
+        )
+    unit = "epoch" if "epoch" in table.columns[0].lower() else "step"
+    texts, where = table["loss"].str.strip(), table.iloc[:, 0].str.strip()
+    for row, text in enumerate(where, 2):
+        if not re.fullmatch(r"\d{1,7}(\.0*)?", text):
+            raise files.InputError(f"{path}: line {row}: {text!r} is not a {unit} number")
+    positions = where.astype(float).astype(int).to_numpy()
+    if (np.diff(positions) <= 0).any():
+        at = int(np.flatnonzero(np.diff(positions) <= 0)[0]) + 1
+        raise files.InputError(
+            f"{path}: line {at + 2}: {unit} {positions[at]} after {positions[at - 1]}: "
+            f"must be increasing"
+        )
+    values, halves = [], []
+    for row, text in enumerate(texts, 2):
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise files.InputError(f"{path}: line {row}: {text!r} is not a number") from None
+        if not number.is_finite() or not abs(float(number)) < 1e300:
+            break
+        values.append(float(number))
+        halves.append(0.5 * 10.0 ** int(number.as_tuple().exponent))
+    if len(values) < 3:
+        raise files.InputError(f"{path}: {len(values)} finite values: must be at least three")
+    return Curve(unit, positions[: len(values)], np.array(values), np.array(halves))
+
+
+def write(
+    name: str,
+    stated: Problem,
+    section: Section,
+    curve: Curve,
+    verdict: str,
+    found: list[Explanation],
+    counts: tuple[int, int, float],
+) -> None:
+    """Write the row, the evidence and the series."""
+    asked, (tried, used, fit) = stated.recipe(1), counts
+    sure = credible(found) if verdict != "not at all" else []
+    recipes, shares = [], {}
+    for explanation in sure:
+        deviant = deviations(explanation.recipe, asked)
+        changed = explanation.recipe.model_dump(exclude_defaults=True)
+        recipes.append(
+            {
+                "probability": explanation.probability,
+                "learning_rate": explanation.recipe.learning_rate,
+                "deviations": [d._asdict() for d in deviant],
+                "recipe": {k: v for k, v in changed.items() if k not in ("objective", "replicas")},
+            }
+        )
+    for explanation in found if sure else []:
+        for d in deviations(explanation.recipe, asked):
+            shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
+    undone = undoing(sure[0].recipe, stated, section) if sure else {}
+    band = bands(curve, section, [e.recipe for e in sure[:1]], asked)
+    best = deviations(sure[0].recipe, asked) if sure else []
+    words = "; ".join(d.name for d in best) or ("none" if sure else "unknown")
+    files.write_json(
+        f"metrics/submissions/{name}.json",
+        {
+            "explained": verdict,
+            "deviations": words,
+            "probability": sure[0].probability if sure else 0.0,
+            "recipes": len(sure),
+            "candidates": tried,
+            "values": used,
+        },
+    )
+    files.write_json(
+        f"metrics/submissions/{name}_evidence.json",
+        {
+            "explained": verdict,
+            "fit": fit,
+            "candidates": tried,
+            "values": used,
+            "recipes": recipes,
+            "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
+            "objective": undone,
+            "sentence": sentence(verdict, recipes, shares, undone, used, tried),
+        },
+    )
+    files.write_table(f"plots/submissions/{name}.csv", pd.DataFrame(band))
+
+
+def undoing(recipe: Recipe, stated: Problem, section: Section) -> dict[str, float]:
+    """Return the stated objective at the end: as it is, with each deviation undone, with all."""
+    asked, made = stated.recipe(1), {"as it is": recipe}
+    fields = [d.field for d in deviations(recipe, asked)]
+    for field, some in [(f, [f]) for f in fields] + [("all", fields)] * (len(fields) > 1):
+        try:
+            made[field] = undo(recipe, asked, some)
+        except ValidationError:
+            continue
+    examples = files.read_examples(f"data/{stated.dataset}.csv", stated.dataset != "wave")
+    found = {}
+    with np.errstate(all="ignore"):
+        for n, outcome in train_together(list(made.values()), section, 0, "diagnose"):
+            value = float(objective(stated.objective, outcome.theta, *examples)[0])
+            if np.isfinite(value):
+                found[list(made)[n]] = value
+    return {label: found[label] for label in made if label in found}
+
+
+def _refuse(what: str, why: str) -> None:
+    raise files.InputError(f"{parameters.PATH}: {what}: {why}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,33 @@
+"""A recorded loss curve, the band of the recipe that explains it best, and the right program's."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from stages.common import files
+from stages.figures.style import BLUE, GREEN, RED
+from stages.sgd.schema import Grid
+
+
+def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
+    """Draw one submission."""
+    table = files.read_frame(f"plots/submissions/{name}.csv")
+    found = files.read_json(f"metrics/submissions/{name}.json")
+    axes, unit = figure.subplots(), table.columns[0]
+    where = table[unit] + (table[unit].iloc[0] == 0)  # a log axis has no place for 0
+    for label, words, color in (
+        ("best", "the best recipe", BLUE),
+        ("right", "the right program", GREEN),
+    ):
+        if f"{label}_lower" in table:
+            band = table[f"{label}_lower"], table[f"{label}_upper"]
+            axes.fill_between(where, *band, color=color, alpha=0.3, linewidth=0, label=words)
+    axes.plot(where, table["loss"], color=RED, linewidth=1.0, label="as submitted")
+    positive = table["loss"].min() > 0
+    low, high = np.nanquantile(table["loss"], (0, 1))
+    axes.set(xlabel=unit, ylabel="logged loss", xscale="log")
+    if positive:
+        axes.set(yscale="log", ylim=(low / 2, high * 2))
+    axes.legend(loc="best")
+    axes.set_title(f"{name}: explained {found['explained']}; deviations: {found['deviations']}",
+                   fontsize="medium")  # fmt: skip
+    figure.suptitle("A recorded loss curve; bands are 5–95 % of replicas", fontsize="medium")

@@ -1,0 +1,112 @@
+"""What is tried in the search for the recipe behind a curve, and the curve itself."""
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Count, Positive, Replicas, Section
+
+
+class Rates(Section):
+    """Learning rates between which one is solved for."""
+
+    lower: Positive
+    upper: Positive
+
+
+class Unseeded(Section):
+    """Where a run starts and what it draws from: each is a list of mappings of fields."""
+
+    start: list[dict[str, Any]]
+    order: list[dict[str, Any]]
+
+
+class Free(Unseeded):
+    """What the problems leave open, what is logged included."""
+
+    log: list[dict[str, Any]]
+
+
+class Search(Section):
+    """What is tried.
+
+    Attributes
+    ----------
+    at_once : int
+        How many of `deviations` a candidate may have.
+    most : int
+        How many candidates a curve is held against digit for digit.
+    replicas : int
+        Of each candidate, where curves are compared in distribution.
+    steps : int
+        So many of the curve's first steps are compared so.
+    rates : Rates
+        Bounds of the learning rate.
+    choices, unseeded : Free
+        What a candidate must choose and no problem asks for, where its program was seeded and
+        where it was not.
+    deviations : dict
+        For each field the values to try. Fields and values are ordered by how common they are.
+    """
+
+    at_once: Annotated[int, Field(ge=0, le=4)]
+    most: Count
+    replicas: Replicas
+    steps: Count
+    rates: Rates
+    choices: Free
+    unseeded: Unseeded
+    deviations: dict[str, list[Any]]
+
+
+class Option(NamedTuple):
+    """Fields that a candidate may set.
+
+    Attributes
+    ----------
+    kind : str
+        `start`, `order` or `log` for a choice, else the field's name.
+    changes : dict
+        Dotted fields and their values.
+    odds : float
+        How likely it is beside what the problem asks for.
+    """
+
+    kind: str
+    changes: dict[str, Any]
+    odds: float
+
+
+class Curve(NamedTuple):
+    """A recorded loss curve.
+
+    Attributes
+    ----------
+    unit : {'step', 'epoch'}
+        What its positions count.
+    positions : numpy.ndarray of int
+        Strictly increasing.
+    values, halves : numpy.ndarray
+        The logged values, and half a unit of the last digit of each.
+    """
+
+    unit: str
+    positions: np.ndarray
+    values: np.ndarray
+    halves: np.ndarray
+
+    def windows(self, recipe: Recipe, trained: int) -> np.ndarray:
+        """Return the first step of each value, and the one after its last, shape (rows, 2)."""
+        index = self.positions - min(self.positions[0], 1)
+        if self.unit == "step":
+            every = recipe.log.every
+            last = index + 1 if every == 1 else (index + 1) * every
+            return np.stack([last - 1, last], axis=1)
+        steps = recipe.steps_an_epoch(trained)
+        first = index * steps
+        if recipe.log.every == "epoch":
+            return np.stack([first, first + steps], axis=1)
+        step = first if recipe.log.moment == "before" else first + steps - 1
+        return np.stack([step, step + 1], axis=1)

@@ -1,0 +1,158 @@
+"""What explains a curve, how probably, and what to say of it to whoever wrote the program."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stages.sgd.candidates import Curve, Search
+from stages.sgd.columns import Columns, Ground
+from stages.sgd.likelihood import Laws
+from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Section
+from stages.sgd.search import Digits
+from stages.sgd.vocabulary import Vocabulary
+
+CREDIBLE = 0.9
+UNFIT = 0.03  # a rank of the distance below it says that no candidate explains the curve
+REPLICAS = 50  # of the bands
+POINTS = 400  # of the series that are drawn
+
+
+class Explanation(NamedTuple):
+    """A recipe that explains the curve, and how probable it is."""
+
+    recipe: Recipe
+    probability: float
+
+
+def explain(
+    base: Recipe,
+    fixed: Sequence[str],
+    search: Search,
+    curve: Curve,
+    rate: float | None,
+    section: Section,
+    progress: Any = lambda count: None,
+) -> tuple[str, list[Explanation], int, int, float]:
+    """Return the verdict, what explains the curve, candidates tried, values used, and the fit."""
+    vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section)
+    digits = Digits(vocabulary, search, rate, progress)
+    found = digits.run()
+    if found:
+        odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
+        recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
+        return "exactly", ranked(recipes, odds), digits.tried, len(curve.values), 1.0
+    vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section, seeded=False)
+    laws = Laws(vocabulary, search, rate, progress)
+    scored = laws.run()
+    tried = digits.tried + laws.tried
+    if not scored:
+        return "not at all", [], tried, len(curve.values), 0.0
+    used = laws.rows(scored[0].recipe, search.steps)
+    scores = np.array([s.score for s in scored])
+    recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in scored]
+    fit = scored[0].fit
+    verdict = "in distribution" if fit >= UNFIT else "not at all"
+    return verdict, ranked(recipes, np.exp(scores - scores.max())), tried, used, fit
+
+
+def ranked(recipes: Sequence[Recipe], odds: np.ndarray) -> list[Explanation]:
+    """Return recipes with probabilities, the most probable first."""
+    shares = odds / odds.sum()
+    order = np.argsort(-shares, kind="stable")
+    return [Explanation(recipes[n], float(shares[n])) for n in order]
+
+
+def credible(found: Sequence[Explanation]) -> list[Explanation]:
+    """Return the fewest that hold 90 % of the probability."""
+    total = np.cumsum([e.probability for e in found])
+    return list(found[: int(np.searchsorted(total, CREDIBLE)) + 1])
+
+
+def told(recipe: Recipe, curve: Curve) -> Recipe:
+    """Return the recipe as a program would be written, its length and log those of the curve."""
+    index = int(curve.positions[-1] - min(curve.positions[0], 1)) + 1
+    steps = {"updates": index, "epochs": None}
+    if curve.unit == "epoch":
+        steps = {"updates": None, "epochs": index}
+    elif isinstance(recipe.log.every, int):
+        steps["updates"] = index * recipe.log.every
+    return recipe.model_copy(update=steps)
+
+
+def bands(
+    curve: Curve, section: Section, best: list[Recipe], asked: Recipe
+) -> dict[str, np.ndarray]:
+    """Return the curve with the bands of the best recipe and of the right program."""
+    chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
+    table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}
+    like = best[0] if best else asked
+    every = "epoch" if curve.unit == "epoch" else like.log.every
+    right = asked.model_copy(
+        update={
+            "learning_rate": like.learning_rate,
+            "log": like.log.model_copy(update={"every": every, "value": _fair(like)}),
+            "epochs": None,
+            "updates": 1_000_000,
+        }
+    )
+    vocabulary = _Bare(curve, section)
+    for label, recipe in [("best", r) for r in best] + [("right", right)]:
+        free = recipe.model_copy(update={"replicas": REPLICAS, "order": loose(recipe)})
+        with np.errstate(all="ignore"):
+            columns = Columns(Ground(vocabulary), [free])
+            values, _ = columns.values(np.array([recipe.learning_rate]), 0, int(chosen[-1]) + 1)
+            quantiles = np.quantile(values[chosen], (0.05, 0.95), axis=1)
+        quantiles = np.where(np.abs(quantiles) < 1e300, quantiles, np.nan)
+        table |= {f"{label}_lower": quantiles[0], f"{label}_upper": quantiles[1]}
+    return table
+
+
+class _Bare(NamedTuple):
+    """What columns need of a vocabulary."""
+
+    curve: Curve
+    section: Section
+
+
+def _fair(recipe: Recipe) -> str:
+    return "objective" if recipe.log.value in ("held_out", "worst_margin") else recipe.log.value
+
+
+def loose(recipe: Recipe) -> Any:
+    """Return the order with each replica's own draws."""
+    generator = "python" if recipe.order.generator in ("own", "python") else "numpy"
+    seed = (recipe.order.seed or 0) if recipe.order.generator == "python" else 0
+    return recipe.order.model_copy(update={"generator": generator, "seed": seed})
+
+
+def sentence(
+    verdict: str,
+    recipes: list[dict[str, Any]],
+    shares: dict[str, float],
+    undone: dict[str, float],
+    used: int,
+    tried: int,
+) -> str:
+    """Return the paragraph for whoever wrote the program."""
+    if verdict == "not at all":
+        return (
+            f"None of the {tried} programs tried writes a curve like this one: what your program "
+            f"does differently is not among the known slips."
+        )
+    how = "to the last digit" if verdict == "exactly" else "in distribution"
+    best = recipes[0]
+    slips = [d["words"] for d in best["deviations"]]
+    text = f"Your {used} values are explained {how} by a learning rate of "
+    text += f"{best['learning_rate']:.6g} and "
+    text += f"these deviations: {'; '.join(slips)}." if slips else "no deviation at all."
+    if len(recipes) > 1:
+        text += f" {len(recipes) - 1} other recipes can not be told apart from it by this curve."
+    if "as it is" in undone and slips:
+        text += f" Your program ends at an objective of {undone['as it is']:.4g}"
+        repaired = undone.get("all", undone.get(best["deviations"][0]["field"]))
+        if repaired is not None:
+            text += f"; with all of them undone it would have ended at {repaired:.4g}"
+        text += "."
+    return text

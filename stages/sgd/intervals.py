@@ -1,0 +1,124 @@
+"""Learning rates as intervals: solved for from one value, and narrowed by the next."""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.sgd.candidates import Option
+from stages.sgd.columns import Columns, Ground
+from stages.sgd.recipe import Recipe
+
+GRID, COARSE = 25, 9  # rates at which a value is computed before it is solved for
+REFINE = 16  # steps of the solution
+
+
+class Candidate(NamedTuple):
+    """What has agreed so far: options, and the learning rate's interval and best value."""
+
+    options: tuple[Option, ...]
+    recipe: Recipe
+    lower: float
+    upper: float
+    star: float
+    free: bool = False
+
+
+def solved(
+    ground: Ground, some: list[Candidate], row: int, value: float, slack: float
+) -> list[Candidate]:
+    """Narrow each candidate's learning rates to where a row is what was logged."""
+    columns = Columns(ground, [c.recipe for c in some])
+    points = GRID if columns.single(row) else COARSE
+    lower, upper = (np.log([getattr(c, name) for c in some]) for name in ("lower", "upper"))
+    grid = lower + np.linspace(0, 1, points)[:, None] * (upper - lower)
+    at = columns.at(row)
+    off = np.array([at(np.exp(eta)) for eta in grid]) - value
+    near = np.abs(off) <= slack
+    found, brackets = [], []
+    for n in np.flatnonzero(near.any(axis=0)):  # a whole stretch agrees
+        rows = np.flatnonzero(near[:, n])
+        ends = grid[[max(rows[0] - 1, 0), min(rows[-1] + 1, points - 1)], n]
+        star = float(np.exp(grid[rows[len(rows) // 2], n]))
+        found.append(some[n]._replace(
+            lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
+        ))  # fmt: skip
+    crossing = (off[:-1] * off[1:] <= 0) & ~near[:-1] & ~near[1:]
+    for g, n in zip(*np.nonzero(crossing), strict=True):
+        brackets.append((n, grid[g, n], grid[g + 1, n], off[g, n], off[g + 1, n]))
+    if brackets:
+        found += _roots(ground, some, brackets, row, value, slack)
+    return found
+
+
+def _roots(
+    ground: Ground,
+    some: list[Candidate],
+    brackets: list[tuple],
+    row: int,
+    value: float,
+    slack: float,
+) -> list[Candidate]:
+    """Solve by the Illinois variant of false position, in log η."""
+    members = [some[n] for n, *_ in brackets]
+    a, b, fa, fb = (np.array(v) for v in list(zip(*brackets, strict=True))[1:])
+    columns = Columns(ground, [c.recipe for c in members])
+
+    at = columns.at(row)
+
+    def off(log_eta: np.ndarray) -> np.ndarray:
+        return at(np.exp(log_eta)) - value
+
+    for _ in range(REFINE):
+        c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
+        fc = off(c)
+        opposite = fc * fb < 0
+        a, fa = np.where(opposite, b, a), np.where(opposite, fb, fa / 2)
+        b, fb = c, fc
+        if (np.abs(fc) <= slack / 4).all():
+            break
+    slope = (off(b + 1e-4) - fb) / 1e-4
+    width = np.minimum((slack + np.abs(fb)) / np.maximum(np.abs(slope), 1e-300), 0.5)
+    return [
+        c._replace(lower=float(np.exp(x - w)), upper=float(np.exp(x + w)),
+                   star=float(np.exp(x)), free=False)
+        for c, x, w, f in zip(members, b, width, fb, strict=True)
+        if abs(f) <= 100 * slack
+    ]  # fmt: skip
+
+
+def narrowed(
+    some: list[Candidate], low: np.ndarray, high: np.ndarray, values: np.ndarray, slack: np.ndarray
+) -> list[Candidate]:
+    """Keep candidates whose values at both ends enclose what was logged, and cut the ends."""
+    kept = []
+    span = high - low
+    room = slack[:, None] + 0.1 * np.abs(span)
+    inside = (values[:, None] >= np.minimum(low, high) - room) & (
+        values[:, None] <= np.maximum(low, high) + room
+    )
+    for n in np.flatnonzero(inside.all(axis=0)):
+        c, rows = some[n], np.abs(span[:, n]) > slack
+        if c.lower == c.upper or not rows.any():
+            kept.append(c)
+            continue
+        centre = (values[rows] - low[rows, n]) / span[rows, n]
+        width = slack[rows] / np.abs(span[rows, n]) + 0.05
+        begin, end = max(0.0, (centre - width).max()), min(1.0, (centre + width).min())
+        if begin > end:
+            continue
+        lower, upper = (c.lower + t * (c.upper - c.lower) for t in (begin, end))
+        best = c.star if lower <= c.star <= upper else (lower + upper) / 2
+        kept.append(c._replace(lower=lower, upper=upper, star=best))
+    return kept
+
+
+def simplest(lower: float, upper: float, near: float) -> Iterator[float]:
+    """Yield for each number of digits the decimal nearest to a value, if it is in the interval."""
+    for digits in range(1, 12):
+        value = float(f"{near:.{digits - 1}e}")
+        if lower <= value <= upper:
+            yield value
+        if 10.0 ** (math.floor(math.log10(near)) - digits) < (upper - lower) / 20:
+            return

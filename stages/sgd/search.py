@@ -1,0 +1,248 @@
+"""Digit for digit: candidates that wrote a curve whose program was seeded.
+
+Candidates advance together; one that disagrees with a logged digit is gone. A learning rate that
+is not stated is solved for from the first value that depends on it: an interval, which later
+values narrow until a short decimal in it reproduces every digit.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+import numpy as np
+
+from stages.sgd.candidates import Curve, Search
+from stages.sgd.columns import Columns, Ground, apart
+from stages.sgd.intervals import Candidate, narrowed, simplest, solved
+from stages.sgd.recipe import Recipe
+from stages.sgd.vocabulary import LATE, UPDATE, Vocabulary, replace_unchecked, subsets
+
+SLACK = 1e-9  # relative: what rounding may do to a value on its way
+ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals
+
+
+class Digits:
+    """The search for what agrees with every digit.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        Whose options are put together.
+    search : Search
+        How much to try.
+    rate : float or None
+        The learning rate, where it is stated.
+    progress : callable
+        Told how many candidates have been tried since the last time.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        search: Search,
+        rate: float | None,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.vocabulary, self.search, self.rate = vocabulary, search, rate
+        self.curve: Curve = vocabulary.curve
+        self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
+        self.ground = Ground(vocabulary)
+        self.progress, self.tried = progress, 0
+        self.most = search.most if self.curve.unit == "step" or rate else search.most // 5
+        early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
+        late = LATE if early and self.curve.positions[0] <= 1 else ()
+        self.late = [o for o in vocabulary.options if o.kind in late]
+        self.update = [
+            o for o in vocabulary.options if o.kind in (*UPDATE, *LATE) and o not in self.late
+        ]
+        rest = (*self.late, *self.update)
+        self.setting = [o for o in vocabulary.options if not any(o is r for r in rest)]
+        logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
+        self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
+        self.log = self.logs[0]
+        self.starts: dict[object, list[Candidate]] = {}
+        self.solved: dict[object, list[Candidate]] = {}
+
+    def run(self) -> list[Candidate]:
+        """Return the candidates with the fewest deviations that agree with every digit."""
+        with np.errstate(all="ignore"):
+            for level in range(self.search.at_once + 1):
+                for log in self.logs:
+                    self.log, found = log, []
+                    for a in range(level + 1):
+                        for b in range(level - a + 1):
+                            found += self.confirmed(self.expanded(a, b, level - a - b))
+                    if found:
+                        return self.alike(found)
+                if self.tried >= self.most:
+                    break
+        return []
+
+    def first(self, size: int) -> list[Candidate]:
+        """Return what agrees with the values that do not depend on the update."""
+        key = size, self.log
+        if key not in self.starts:
+            made = self._made(
+                ((*choice, *chosen), ())
+                for choice in self.vocabulary.choices
+                if id(choice[-1]) == self.log
+                for chosen in subsets(self.setting, size)
+                if self.vocabulary.goes(choice, chosen)
+            )
+            apply = [c for c in made if self._independent(c.recipe)]
+            rest = [c for c in made if not self._independent(c.recipe)]
+            self.starts[key] = rest + self._agreeing(apply)
+        return self.starts[key]
+
+    def _made(self, sets: Iterator[tuple]) -> list[Candidate]:
+        rate = self.rate or 1.0
+        bounds = (rate,) * 3 if self.rate else (*dict(self.search.rates).values(), 1.0)
+        found = []
+        for given, more in sets:
+            if self.tried >= self.most:
+                break
+            options = (*given, *more)
+            found.append(Candidate(options, self.vocabulary.build(options), *bounds, not self.rate))
+            self.tried += 1
+            if self.tried % 1000 == 0:
+                self.progress(1000)
+        return found
+
+    def _independent(self, recipe: Recipe) -> bool:
+        window = self.curve.windows(recipe, self.vocabulary.trained(recipe))[0]
+        return recipe.log.moment == "before" and tuple(window) == (0, 1)
+
+    def _agreeing(self, candidates: list[Candidate]) -> list[Candidate]:
+        kept = []
+        for part in apart(self.ground, [c.recipe for c in candidates]):
+            some = [candidates[n] for n in part]
+            columns = Columns(self.ground, [c.recipe for c in some])
+            values, _ = columns.values(np.array([c.star for c in some]), 0, 1)
+            good = np.abs(values[0] - self.curve.values[0]) <= self.slack[0]
+            kept += [c for c, ok in zip(some, good, strict=True) if ok]
+        return kept
+
+    def second(self, a: int, b: int) -> list[Candidate]:
+        """Return what agrees with the first value that depends on the update."""
+        if (a, b, self.log) not in self.solved:
+            count = len(self.vocabulary.choices[0])
+            made = self.first(a)
+            if b:
+                made = self._made(
+                    (c.options, more)
+                    for c in made
+                    for more in subsets(self.update, b, c.options[count:])
+                    if self.vocabulary.goes(c.options[:count], (*c.options[count:], *more))
+                )
+            row = {True: 1, False: 0}
+            rows = [row[self._independent(c.recipe)] for c in made]
+            self.solved[a, b, self.log] = [
+                kept
+                for r in (0, 1)
+                for kept in self.solve([c for c, n in zip(made, rows, strict=True) if n == r], r)
+            ]
+        return self.solved[a, b, self.log]
+
+    def solve(self, candidates: list[Candidate], row: int) -> list[Candidate]:
+        """Narrow the learning rates to where a row is what was logged."""
+        if self.rate:
+            return self._within(candidates, row + 1)
+        found = []
+        for part in apart(self.ground, [c.recipe for c in candidates], row):
+            some = [candidates[n] for n in part]
+            found += solved(self.ground, some, row, self.curve.values[row], self.slack[row])
+        return found
+
+    def expanded(self, a: int, b: int, c: int) -> list[Candidate]:
+        """Return what agrees with the next values too, late options added."""
+        made = self.second(a, b)
+        count = len(self.vocabulary.choices[0])
+        if c:
+            made = [
+                s._replace(
+                    options=(*s.options, *more), recipe=self.vocabulary.build((*s.options, *more))
+                )
+                for s in made
+                for more in subsets(self.late, c, s.options[count:])
+                if self.vocabulary.goes(s.options[:count], (*s.options[count:], *more))
+            ]
+            self.tried += len(made)
+        rows = len(self.curve.values)
+        for row in range(1, min(8, rows)):
+            free = [s for s in made if s.free]
+            if not free or self.rate:
+                break
+            made = [s for s in made if not s.free] + self.solve(free, row)
+        return self._within(made, min(3, rows))
+
+    def _within(self, candidates: list[Candidate], rows: int) -> list[Candidate]:
+        """Return those whose interval of learning rates has the logged values, narrowed."""
+        kept = []
+        for part in apart(self.ground, [c.recipe for c in candidates], rows - 1):
+            some = [candidates[n] for n in part]
+            columns = Columns(self.ground, [c.recipe for c in some])
+            lower, upper = (np.array([getattr(c, n) for c in some]) for n in ("lower", "upper"))
+            low, _ = columns.values(lower, 0, rows)
+            high = low if (lower == upper).all() else columns.values(upper, 0, rows)[0]
+            kept += narrowed(some, low, high, self.curve.values[:rows], self.slack[:rows])
+        return kept
+
+    def confirmed(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates that a short decimal makes agree with every digit."""
+        done: list[Candidate] = []
+        for rows in (r for r in ROUNDS if r <= 2 * len(self.curve.values)):
+            if not candidates:
+                break
+            points = [
+                c._replace(lower=eta, upper=eta, star=eta)
+                for c in candidates
+                for eta in ([self.rate] if self.rate else simplest(c.lower, c.upper, c.star))
+            ]
+            agreed = self.agreed(points)
+            shortest = {}
+            for c in agreed:
+                shortest.setdefault(tuple(map(id, c.options)), c)
+            done += shortest.values()
+            if self.rate or done:
+                break
+            candidates = self._within(candidates, min(rows, len(self.curve.values)))
+        return done
+
+    def agreed(self, points: list[Candidate]) -> list[Candidate]:
+        """Return the points that agree with every digit."""
+        kept, whole = [], len(self.curve.values)
+        for part in apart(self.ground, [p.recipe for p in points]):
+            some, begin, state = list(part), 0, None
+            while some and begin < whole:
+                end = min(whole, max(2 * begin, 4))
+                columns = Columns(self.ground, [points[n].recipe for n in some])
+                if state:
+                    state = state[0], np.ascontiguousarray(state[1][..., : columns.batch.size, :])
+                eta = np.array([points[n].star for n in some])
+                values, state = columns.values(eta, begin, end, state)
+                off = np.abs(values - self.curve.values[begin:end, None])
+                good = (off <= self.slack[begin:end, None]).all(axis=0)
+                some = [n for n, ok in zip(some, good, strict=True) if ok]
+                state = state[0], state[1][..., good]
+                begin = end
+            kept += some
+        return [points[n] for n in sorted(kept)]
+
+    def alike(self, found: list[Candidate]) -> list[Candidate]:
+        """Add what one more option makes of those found, where no digit tells the two apart."""
+        count, more = len(self.vocabulary.choices[0]), []
+        for c in found:
+            for option in self.vocabulary.options:
+                factor = option.changes.get("gradient_factor")
+                rate = c.star / factor if factor and not c.recipe.penalised else c.star
+                if self.rate and rate != c.star:
+                    continue
+                chosen = (*c.options[count:], option)
+                if len({o.kind for o in chosen}) < len(chosen):
+                    continue
+                recipe = self.vocabulary.recipe((*c.options, option))
+                if recipe is None and factor:
+                    recipe = replace_unchecked(c.recipe, option.changes)
+                if recipe is not None:
+                    more.append(Candidate((*c.options, option), recipe, rate, rate, rate))
+        self.tried += len(more)
+        return list(chain(found, self.agreed(more)))

@@ -1,0 +1,75 @@
+"""What a candidate logs of the steps that a curve shows, and of one step for any learning rate."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from stages.sgd.logs import Logger, Setting, own_objective
+from stages.sgd.losses import LOSSES
+from stages.sgd.models import Epoch, covered, recipe_inputs
+from stages.sgd.recipe import Recipe
+
+
+def logged(
+    recipe: Recipe, where: Setting, epoch: Epoch, chosen: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Return what is logged at the chosen steps, shape (steps, columns)."""
+    log = recipe.log
+    if log.value == "sampled" and log.moment == "before":
+        return epoch.losses[chosen[:, None], columns]
+    width = len(recipe_width(recipe, where))
+    if log.value == "sampled":
+        part = Epoch(
+            epoch.examples[chosen][:, :, columns], epoch.z, epoch.y,
+            epoch.losses[chosen], epoch.theta,
+            epoch.path[np.concatenate([[0], chosen + 1])][:, :width, columns],
+        )  # fmt: skip
+        each = recipe.model_copy(
+            update={"log": log.model_copy(update={"every": 1, "phase": "first", "start": False})}
+        )
+        logger = Logger(each, where)
+        logger.see(part)
+        return np.stack(logger.values)
+    path = epoch.path[chosen + (log.moment == "after")][:, :, columns]
+    examples = where.held_out if log.value == "held_out" else where.trained
+    return own_objective(recipe, examples, path[:, :width])
+
+
+def line(
+    recipe: Recipe, where: Setting, base: np.ndarray, slope: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what is logged at base + η slope, as a function of η."""
+    X, y = where.held_out if recipe.log.value == "held_out" else where.trained
+    if recipe.network:
+        return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
+    width = len(recipe_width(recipe, where))
+    base, slope = base[:width], slope[:width]
+    table = recipe_inputs(recipe, X, y)["log"]
+    z, dz, label = table @ base, table @ slope, y[:, None]
+    mask = covered(recipe, X)[:, None] * (recipe.penalised if recipe.penalty.logged else 0.0)
+    square, twice, steep = ((mask * p).sum(axis=0) for p in (base**2, 2 * base * slope, slope**2))
+    loss = LOSSES[recipe.log.loss or recipe.objective.loss]
+
+    def value(eta: np.ndarray) -> np.ndarray:
+        at = z + eta * dz
+        if recipe.log.value == "worst_margin":
+            found = (1 - label * at).max(axis=0)
+        else:
+            found = loss(at, label).mean(axis=0)
+        return found + square + eta * (twice + eta * steep)
+
+    return value
+
+
+def recipe_width(recipe: Recipe, where: Setting) -> range:
+    """Return the entries of a recipe's θ."""
+    if recipe.network:
+        return range(3 * recipe.objective.hidden)
+    count = 5 if recipe.objective.model == "quadratic" else where.trained[0].shape[1]
+    return range(count + follows(recipe))
+
+
+def follows(recipe: Recipe) -> bool:
+    """Say whether anything follows the features."""
+    s = recipe.sources
+    return not s.output == s.gradient == s.log == "none"

@@ -1,0 +1,257 @@
+"""The options that a candidate is put together from, and which of them go together."""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from stages.sgd.candidates import Curve, Option, Search
+from stages.sgd.datasets import draw
+from stages.sgd.deviations import get, replace
+from stages.sgd.logs import setting
+from stages.sgd.recipe import Recipe
+from stages.sgd.schema import Section
+
+UPDATE = (  # fields that change the update, and not what is logged before it
+    "derivative",
+    "gradient_factor",
+    "penalty.factor",
+    "penalty.times_rate",
+    "intercept.gradient",
+    "update",
+    "precision",
+)
+LATE = ("schedule", "accumulate")  # which change nothing before the second update
+
+
+STREAM = ("start.stream", "order.skipped", "order.seed", "order.generator")  # of a seeded program
+
+
+class Vocabulary:
+    """The options that go together for one problem, beside what is stated of a program.
+
+    Parameters
+    ----------
+    base : Recipe
+        The stated problem's recipe with what is known of the program.
+    fixed : collection of str
+        Dotted fields that are known.
+    search : Search
+        What to try.
+    curve : Curve
+        What is to be explained.
+    free_rate : bool
+        Whether the learning rate is to be found.
+    section : Section
+        The dataset's.
+    seeded : bool
+        Whether the program's random numbers are known.
+    """
+
+    def __init__(
+        self,
+        base: Recipe,
+        fixed: Sequence[str],
+        search: Search,
+        curve: Curve,
+        free_rate: bool,
+        section: Section,
+        seeded: bool = True,
+    ) -> None:
+        self.fixed, self.curve, self.free_rate = set(fixed), curve, free_rate
+        self.sizes: dict[Any, int] = {}
+        self.sections: dict[Any, Any] = {}
+        self.base, self.section = base, section
+        self.options = [
+            Option(field, {field: value}, 1 / (3 + at) / (1 + rank))
+            for at, (field, values) in enumerate(search.deviations.items())
+            if not self._known(field) and (seeded or field not in STREAM)
+            for rank, value in enumerate(parsed(base, field, v) for v in values)
+            if value != get(base, field)
+        ]
+        listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
+        self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
+        self._pairs()
+
+    def _known(self, field: str) -> bool:
+        return any(f"{f}.".startswith(f"{field}.") or f"{field}.".startswith(f"{f}.")
+                   for f in self.fixed)  # fmt: skip
+
+    def _choices(self, kind: str, listed: dict[str, list[dict[str, Any]]]) -> list[Option]:
+        found, seen = [], []
+        for rank, one in enumerate(listed[kind]):
+            fields = {f"{kind}.{tail}": value for tail, value in one.items()}
+            try:
+                values = {f: parsed(self.base, f, v) for f, v in fields.items()}
+            except ValidationError:
+                continue
+            stated = [f for f in values if f in self.fixed]
+            if any(values[f] != get(self.base, f) for f in stated) and kind != "log":
+                continue
+            changes = {f: v for f, v in values.items() if f not in self.fixed}
+            if kind == "log":
+                changes |= self._every(replace_unchecked(self.base, changes))
+            if kind == "start" and not self._allowed(changes):
+                continue
+            if changes not in seen:
+                seen.append(changes)
+                found.append(Option(kind, changes, 1 / (1 + rank)))
+        return found or [Option(kind, {}, 1.0)]
+
+    def _every(self, recipe: Recipe) -> dict[str, Any]:
+        if "log.every" in self.fixed:
+            return {}
+        if self.curve.unit == "step":
+            return {"log.every": 1}
+        if recipe.log.value == "sampled" and recipe.log.moment == "before":
+            return {"log.every": "epoch"}
+        return {"log.every": 2}  # not the mean of an epoch: its end, or its beginning
+
+    def _allowed(self, changes: dict[str, Any]) -> bool:
+        try:
+            replace(self.base, changes)
+        except ValidationError:
+            return False
+        return True
+
+    def recipe(self, options: Sequence[Option]) -> Recipe | None:
+        """Return the recipe that options make, if they go together and each of them matters."""
+        changes = {}
+        for option in options:
+            changes |= option.changes
+        try:
+            recipe = replace(self.base, changes)
+            where = self.trained(recipe)
+        except ValueError:
+            return None
+        if all(
+            self._matters(recipe, field, where)
+            for o in options
+            for field in o.changes
+            if o.kind == field
+        ):
+            return recipe
+        return None
+
+    def trained(self, recipe: Recipe) -> int:
+        """Return how many examples a recipe trains on; raises ValueError if there are none such."""
+        order = recipe.order
+        key = recipe.data, order.law, order.examples, recipe.batch.size, recipe.log.value
+        if key not in self.sizes:
+            self.sizes[key] = len(setting(recipe, draw(self.section, recipe.data)).trained[1])
+        return self.sizes[key]
+
+    def _matters(self, recipe: Recipe, field: str, trained: int) -> bool:
+        """Say whether a field has any effect beside the others."""
+        head, _, tail = field.partition(".")
+        follows = set(dict(recipe.sources).values()) != {"none"}
+        legacy = recipe.order.generator in ("numpy", "own")
+        epochal = recipe.order.law in ("permutation", "reshuffle")
+        return {
+            "penalty": recipe.penalised > 0
+            and not (tail == "covers" and recipe.penalty.covers == "all" and not follows)
+,
+            "gradient_factor": not self.free_rate or recipe.penalised > 0,
+            "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
+        }.get(head, True) and {
+            "batch.reduction": recipe.batch.size > 1,
+            "log.loss": recipe.log.loss != recipe.objective.loss,
+            "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
+            "start.bias": recipe.start.law not in ("zeros", "network") and follows,
+            "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
+            or recipe.start.law != "zeros" or legacy,
+            "order.generator": recipe.order.law != "cyclic",
+            "order.seed": recipe.order.law != "cyclic",
+            "order.skipped": recipe.order.law in ("replacement", "blocks"),
+            "log.every": self.curve.unit == "step",
+            "order.examples": (recipe.order.examples or 0) < trained,
+        }.get(field, True)  # fmt: skip
+
+    def _pairs(self) -> None:
+        """Find which options go together with the first of the choices, and with each other."""
+        first = self.choices[0]
+        every = [o.kind for o in first]
+        choices = list({id(o): o for choice in self.choices for o in choice}.values())
+
+        def fine(*chosen: Option) -> bool:
+            kinds = {o.kind for o in chosen}
+            return self.recipe((*(c for c in first if c.kind not in kinds), *chosen)) is not None
+
+        self.alone = {id(o): fine(o) for o in (*choices, *self.options)}
+        self.together = set()
+        for n, one in enumerate(self.options):
+            for other in (*self.options[:n], *choices):
+                if overlap(one.kind, other.kind) and other.kind not in every:
+                    continue
+                if fine(other, one):
+                    self.together |= {(id(one), id(other)), (id(other), id(one))}
+
+    def goes(self, choice: Sequence[Option], chosen: Sequence[Option]) -> bool:
+        """Say whether options go together and each of them matters."""
+        whole = (*choice, *chosen)
+        for n, one in enumerate(chosen):
+            if not self.alone[id(one)] and not any(
+                (id(one), id(other)) in self.together for other in whole
+            ):
+                return False
+            for other in (*choice, *chosen[:n]):
+                both = self.alone[id(one)] and self.alone[id(other)]
+                if both and (id(one), id(other)) not in self.together:
+                    return False
+        if all(self.alone[id(o)] for o in chosen):
+            return True
+        return self.recipe(whole) is not None
+
+    def build(self, options: Sequence[Option]) -> Recipe:
+        """Return the recipe of options that go together; equal sections are the same object."""
+        tails: dict[str, dict[str, Any]] = {}
+        for option in options:
+            for field, value in option.changes.items():
+                head, _, tail = field.partition(".")
+                tails.setdefault(head, {})[tail] = value
+        fields = {}
+        for head, changes in tails.items():
+            key = (head, *((tail, id(value)) for tail, value in changes.items()))
+            if key not in self.sections:
+                whole = changes.pop("", getattr(self.base, head))
+                section = whole.model_copy(update=changes) if changes else whole
+                self.sections[key] = section, changes  # which stay, and so do their ids
+            fields[head] = self.sections[key][0]
+        return self.base.model_copy(update=fields)
+
+
+def subsets(options: Sequence[Option], size: int, given: Sequence = ()) -> Iterator[tuple]:
+    """Yield the sets of `size` options no two of which set the same field."""
+    if size == 0:
+        yield ()
+        return
+    for n, option in enumerate(options):
+        if any(overlap(option.kind, other.kind) for other in given):
+            continue
+        for rest in subsets(options[n + 1 :], size - 1, (*given, option)):
+            yield (option, *rest)
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two dotted fields are the same, or one is a part of the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def parsed(base: Recipe, field: str, value: Any) -> Any:
+    """Return a value of a dotted field as its section has it; raises ValidationError."""
+    head, _, tail = field.partition(".")
+    if tail:
+        return getattr(type(getattr(base, head)).model_validate({tail: value}), tail)
+    known = Recipe.model_fields[head]
+    return TypeAdapter(Annotated[known.annotation, "", *known.metadata]).validate_python(value)
+
+
+def replace_unchecked(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return a recipe with other values of dotted fields."""
+    fields: dict[str, Any] = {}
+    for field, value in changes.items():
+        head, _, tail = field.partition(".")
+        section = fields.get(head, getattr(recipe, head))
+        fields[head] = section.model_copy(update={tail: value}) if tail else value
+    return recipe.model_copy(update=fields)
