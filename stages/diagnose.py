@@ -169,19 +169,8 @@ def write(
             shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
     undone = undoing(sure[0].recipe, stated, section) if sure else {}
     band = bands(curve, section, [e.recipe for e in sure[:1]], asked)
-    best = deviations(sure[0].recipe, asked) if sure else []
-    words = "; ".join(d.name for d in best) or ("none" if sure else "unknown")
-    files.write_json(
-        f"metrics/submissions/{name}.json",
-        {
-            "explained": verdict,
-            "deviations": words,
-            "probability": sure[0].probability if sure else 0.0,
-            "recipes": len(sure),
-            "candidates": tried,
-            "values": used,
-        },
-    )
+    files.write_json(f"metrics/submissions/{name}.json", {"verdict": verdict})
+    said = sentence(verdict, recipes, shares, undone, used, tried)
     files.write_json(
         f"metrics/submissions/{name}_evidence.json",
         {
@@ -189,13 +178,19 @@ def write(
             "fit": fit,
             "candidates": tried,
             "values": used,
+            "unit": curve.unit,
             "recipes": recipes,
             "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
             "objective": undone,
-            "sentence": sentence(verdict, recipes, shares, undone, used, tried),
+            "sentence": said,
         },
     )
-    files.write_table(f"plots/submissions/{name}.csv", pd.DataFrame(band))
+    table = pd.DataFrame(band).rename(columns={curve.unit: "position"})
+    words = {"section": "Recorded curves", "title": name.replace("_", " "), "see": said}
+    for column, word in words.items():
+        table[column] = [word] + [""] * (len(table) - 1)
+    files.write_table(f"plots/submissions/{name}.csv", table)
+    files.say(f"metrics/submissions/{name}.json", f"explained {verdict}, {len(recipes)} recipes")
 
 
 def undoing(recipe: Recipe, stated: Problem, section: Section) -> dict[str, float]:

@@ -15,7 +15,7 @@ from stages.common import files, parameters
 from stages.figures.captions import FIGURES, GLOSSARY, TITLES
 from stages.figures.formulas import pair
 from stages.sgd.deviations import deviations
-from stages.sgd.recipe import Problem, Program
+from stages.sgd.recipe import Problem, Program, Recipe
 from stages.sgd.schema import Name
 
 TEMPLATE = "report.html.j2"
@@ -27,6 +27,7 @@ SECTIONS = (  # of params.yaml, as the page shows them
     "variants",
     "programs",
     "ablations",
+    "submissions",
     "survey",
     "gradients",
     "divergence",
@@ -92,6 +93,7 @@ def main() -> None:
         survey=[(name, list(rows)) for name, rows in groupby(survey, lambda r: r["program"])],
         survey_figures=figures("survey"),
         ablations=ablations(params["ablations"]),
+        submissions=submissions(params["submissions"], problems),
         metrics=tables,
         glossary=[(name, meaning) for name, meaning in GLOSSARY.items() if name in shown],
         problems=problems,
@@ -183,6 +185,25 @@ def ablations(names: dict[str, object]) -> list[dict[str, object]]:
         ]
         ends = [abs(v) for _, *both in rows for s in both for v in s.values()]
         read.append(found | {"id": name, "rows": rows, "largest": max(ends, default=0) or 1})
+    return read
+
+
+def submissions(
+    names: dict[str, object], problems: dict[str, Problem]
+) -> dict[str, dict[str, object]]:
+    """Return what explains each recorded curve, with the likeliest recipe's formulas."""
+    read = {}
+    for name, given in names.items():
+        found = files.read_json(f"metrics/submissions/{name}_evidence.json")
+        formulas = []
+        for best in found["recipes"][:1]:
+            objective = problems[given["problem"]].objective
+            recipe = Recipe(**best["recipe"], objective=objective, replicas=1)
+            formulas = [
+                [Markup(side) for side in pair(recipe, deviation["field"])]  # noqa: S704
+                for deviation in best["deviations"]
+            ]
+        read[name] = found | {"problem": given["problem"], "formulas": formulas}
     return read
 
 

@@ -67,7 +67,7 @@ def submitted(field, name):
 def expected(leaf):
     """Return the stages that a parameter reruns, by the section it is in."""
     section, name, *rest = leaf.split(".")
-    shown = {"report"}
+    shown = set() if section == "search" else {"report"}
     checked = {"check", *shown}
     if section == "datasets":
         on_it = {p for p, problem in PROBLEMS.items() if problem["dataset"] == name}

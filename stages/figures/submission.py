@@ -11,9 +11,9 @@ from stages.sgd.schema import Grid
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     """Draw one submission."""
     table = files.read_frame(f"plots/submissions/{name}.csv")
-    found = files.read_json(f"metrics/submissions/{name}.json")
-    axes, unit = figure.subplots(), table.columns[0]
-    where = table[unit] + (table[unit].iloc[0] == 0)  # a log axis has no place for 0
+    found = files.read_json(f"metrics/submissions/{name}_evidence.json")
+    axes, position = figure.subplots(), table["position"]
+    where = position + (position.iloc[0] == 0)  # a log axis has no place for 0
     for label, words, color in (
         ("best", "the best recipe", BLUE),
         ("right", "the right program", GREEN),
@@ -24,10 +24,11 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     axes.plot(where, table["loss"], color=RED, linewidth=1.0, label="as submitted")
     positive = table["loss"].min() > 0
     low, high = np.nanquantile(table["loss"], (0, 1))
-    axes.set(xlabel=unit, ylabel="logged loss", xscale="log")
+    axes.set(xlabel=found["unit"], ylabel="logged loss", xscale="log")
     if positive:
         axes.set(yscale="log", ylim=(low / 2, high * 2))
     axes.legend(loc="best")
-    axes.set_title(f"{name}: explained {found['explained']}; deviations: {found['deviations']}",
-                   fontsize="medium")  # fmt: skip
+    best = [d["name"] for d in found["recipes"][0]["deviations"]] if found["recipes"] else []
+    said = "; ".join(best) or ("no deviation" if found["recipes"] else "no recipe")
+    axes.set_title(f"{name}: explained {found['explained']}; {said}", fontsize="medium")
     figure.suptitle("A recorded loss curve; bands are 5–95 % of replicas", fontsize="medium")

@@ -1,8 +1,8 @@
 """In distribution: candidates that write curves like this one, where nobody seeded the program.
 
-A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas of a candidate
-give the law of its summaries; its synthetic likelihood is the normal density with their mean and
-shrunk covariance, and its fit the rank of the curve's distance from them among their own.
+A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas of
+a candidate give the law of its summaries; its synthetic likelihood is the normal density with their
+mean and shrunk covariance, and its fit the rank of the curve's distance from them among their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -165,8 +165,7 @@ class Laws:
         return found
 
     def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
-        alone = [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
-        return alone
+        return [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
 
     def _adds(self, options: Sequence[Option], more: Option) -> bool:
         chosen = (*options[self.count :], more)
