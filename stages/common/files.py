@@ -184,17 +184,7 @@ def read_arrays(path: str) -> dict[str, np.ndarray]:
 
 
 def write_table(path: str, table: pd.DataFrame, exact: bool = False) -> None:
-    """Write a CSV, rounded, or so that every float reads back exactly.
-
-    Parameters
-    ----------
-    path : str
-        File to write.
-    table : pandas.DataFrame
-        Columns to write; the index is left out.
-    exact : bool
-        Write the shortest digits that read back to the same float64.
-    """
+    """Write a CSV without the index, rounded, or `exact`: so that every float reads back."""
     float_format = None if exact else f"%.{SIGNIFICANT_DIGITS}g"
     with _whole(path) as file:
         table.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
