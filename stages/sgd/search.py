@@ -47,7 +47,7 @@ class Digits:
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         self.ground = Ground(vocabulary)
         self.progress, self.tried = progress, 0
-        self.most = search.most if self.curve.unit == "step" or rate else search.most // 8
+        self.most = search.most if self.curve.unit == "step" or rate else search.most // 16
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in vocabulary.options if o.kind in late]
