@@ -20,7 +20,7 @@ from stages.sgd.vocabulary import Vocabulary
 WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
 BEAM = 6  # candidates to which another deviation is added
-STARTS = 4  # choices of start and log to which deviations are added
+STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
 STAGES = ((240, 250), (1200, 80), (1_000_000, KEPT))  # steps compared, and how many are kept
 SHRINK = 0.1  # of the covariance, towards its diagonal
@@ -153,6 +153,7 @@ class Laws:
             full = self.search.replicas, self.search.steps
             best = self._best(self._together([(s.options, s.rate) for s in best], *full))
             near = [(s.options, r) for s in best[:BEAM] for r in self._near(s.rate) if r != s.rate]
+            near += [(o, s.rate) for s in best[: BEAM // 2] for o in self._simpler(s.options)]
             return self._best([*best, *self._together(near, *full)], len(best) + len(near))
 
     def _halved(self, pairs: list[tuple[tuple[Option, ...], float]]) -> list[Scored]:
@@ -162,6 +163,20 @@ class Laws:
             found = self._best(self._together(pairs, FEW, min(steps, self.search.steps)), most)
             pairs = [(s.options, s.rate) for s in found]
         return found
+
+    def _simpler(self, options: tuple[Option, ...]) -> list[tuple[Option, ...]]:
+        """Return options with another start, or without one of the deviations, or both."""
+        starts = {id(c[0]): c[0] for c in self.vocabulary.choices}.values()
+        rest = options[1 : self.count]
+        some = options[self.count :]
+        fewer = [some, *(some[:n] + some[n + 1 :] for n in range(len(some)))]
+        return [
+            (start, *rest, *chosen)
+            for start in starts
+            for chosen in fewer
+            if (start, chosen) != (options[0], some)
+            and self.vocabulary.goes((start, *rest), chosen)
+        ]
 
     def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
         return [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
