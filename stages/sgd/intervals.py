@@ -1,7 +1,7 @@
 """Learning rates as intervals: solved for from one value, and narrowed by the next."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +10,8 @@ from stages.sgd.candidates import Option
 from stages.sgd.columns import Columns, Ground
 from stages.sgd.recipe import Recipe
 
-GRID, COARSE = 25, 9  # rates at which a value is computed before it is solved for
+GRID, COARSE = 33, 13  # rates at which a value is computed before it is solved for
+FINER = 11  # points of a finer grid
 REFINE = 16  # steps of the solution
 
 
@@ -44,12 +45,33 @@ def solved(
         found.append(some[n]._replace(
             lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
         ))  # fmt: skip
-    crossing = (off[:-1] * off[1:] <= 0) & ~near[:-1] & ~near[1:]
-    for g, n in zip(*np.nonzero(crossing), strict=True):
-        brackets.append((n, grid[g, n], grid[g + 1, n], off[g, n], off[g + 1, n]))
+    for some_grid, some_off in ((grid, off), dips(at, grid, off, value)):
+        close = np.abs(some_off) <= slack
+        crossing = (some_off[:-1] * some_off[1:] <= 0) & ~close[:-1] & ~close[1:]
+        for g, n in zip(*np.nonzero(crossing), strict=True):
+            ends = some_grid[g : g + 2, n], some_off[g : g + 2, n]
+            brackets.append((n, *ends[0], *ends[1]))
     if brackets:
         found += _roots(ground, some, brackets, row, value, slack)
     return found
+
+
+def dips(
+    at: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, off: np.ndarray, value: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a finer grid where a value comes nearest without crossing: both roots may be there."""
+    depth = np.abs(off[1:-1])
+    same = (off[:-2] * off[1:-1] > 0) & (off[1:-1] * off[2:] > 0)
+    dip = same & (depth < np.abs(off[:-2])) & (depth < np.abs(off[2:]))
+    deepest = np.where(dip, depth, np.inf).argmin(axis=0)
+    columns = np.flatnonzero(dip.any(axis=0))
+    if not len(columns):
+        return grid[:1], off[:1]
+    begin, end = (np.take_along_axis(grid, (deepest + k)[None], 0)[0] for k in (0, 2))
+    finer = begin + np.linspace(0, 1, FINER)[:, None] * (end - begin)
+    found = np.array([at(np.exp(eta)) for eta in finer]) - value
+    found[:, ~dip.any(axis=0)] = np.nan
+    return finer, found
 
 
 def _roots(

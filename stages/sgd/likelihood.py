@@ -1,8 +1,9 @@
 """In distribution: candidates that write curves like this one, where nobody seeded the program.
 
-A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas of
-a candidate give the law of its summaries; its synthetic likelihood is the normal density with their
-mean and shrunk covariance, and its fit the rank of the curve's distance from them among their own.
+A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas
+of a candidate give the law of its summaries; its synthetic likelihood is the normal density with
+their mean and shrunk covariance, and its fit the rank of the curve's distance from them among
+their own.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,9 +19,10 @@ from stages.sgd.vocabulary import Vocabulary
 
 WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
-BEAM = 8  # candidates to which another deviation is added
-STARTS = 4  # choices of start and log to which deviations are added
-STAGES = ((240, 200), (1200, 40), (1_000_000, BEAM))  # steps compared, and how many are kept
+BEAM = 6  # candidates to which another deviation is added
+STARTS = 3  # choices of start and log to which deviations are added
+KEPT = 40  # candidates that are compared at full length
+STAGES = ((240, 250), (1200, 80), (1_000_000, KEPT))  # steps compared, and how many are kept
 SHRINK = 0.1  # of the covariance, towards its diagonal
 FLOOR = 1e-3  # least standard deviation of a summary
 NICE = (1.0, 2.0, 3.0, 5.0)
@@ -143,18 +145,16 @@ class Laws:
             for _ in range(self.search.at_once - 1):
                 longer = [
                     ((*s.options, o), s.rate)
-                    for s in best
+                    for s in best[:BEAM]
                     for o in self.vocabulary.options
                     if self._adds(s.options, o)
                 ]
                 best = self._best([*best, *self._halved(longer)])
-            pairs = {
-                (tuple(map(id, s.options)), rate): (s.options, rate)
-                for s in best
-                for rate in self._near(s.rate)
-            }
-            final = self._together(list(pairs.values()), self.search.replicas, self.search.steps)
-            return self._best(final, len(pairs))
+            full = self.search.replicas, self.search.steps
+            best = self._best(self._together([(s.options, s.rate) for s in best], *full))
+            near = [(s.options, r) for s in best[:BEAM] for r in self._near(s.rate) if r != s.rate]
+            near += [(o, s.rate) for s in best[: BEAM // 2] for o in self._simpler(s.options)]
+            return self._best([*best, *self._together(near, *full)], len(best) + len(near))
 
     def _halved(self, pairs: list[tuple[tuple[Option, ...], float]]) -> list[Scored]:
         """Return the best of many, fewer of them the longer the curves that are compared."""
@@ -163,6 +163,20 @@ class Laws:
             found = self._best(self._together(pairs, FEW, min(steps, self.search.steps)), most)
             pairs = [(s.options, s.rate) for s in found]
         return found
+
+    def _simpler(self, options: tuple[Option, ...]) -> list[tuple[Option, ...]]:
+        """Return options with another start, or without one of the deviations, or both."""
+        starts = {id(c[0]): c[0] for c in self.vocabulary.choices}.values()
+        rest = options[1 : self.count]
+        some = options[self.count :]
+        fewer = [some, *(some[:n] + some[n + 1 :] for n in range(len(some)))]
+        return [
+            (start, *rest, *chosen)
+            for start in starts
+            for chosen in fewer
+            if (start, chosen) != (options[0], some)
+            and self.vocabulary.goes((start, *rest), chosen)
+        ]
 
     def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
         return [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
@@ -183,7 +197,7 @@ class Laws:
         around = (f * 10.0**k for k in range(-6, 1) for f in NICE)
         return [float(f"{v:.1e}") for v in around if 0.45 * rate <= v <= 2.1 * rate]
 
-    def _best(self, found: Sequence[Scored], most: int = BEAM) -> list[Scored]:
+    def _best(self, found: Sequence[Scored], most: int = KEPT) -> list[Scored]:
         chosen, seen = [], set()
         for s in sorted(found, key=lambda s: -s.score):
             key = (tuple(sorted(map(id, s.options))), s.rate)

@@ -47,7 +47,7 @@ class Digits:
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         self.ground = Ground(vocabulary)
         self.progress, self.tried = progress, 0
-        self.most = search.most if self.curve.unit == "step" or rate else search.most // 5
+        self.most = search.most if self.curve.unit == "step" or rate else search.most // 16
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in vocabulary.options if o.kind in late]
@@ -58,7 +58,7 @@ class Digits:
         self.setting = [o for o in vocabulary.options if not any(o is r for r in rest)]
         logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
-        self.log = self.logs[0]
+        self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)
         self.starts: dict[object, list[Candidate]] = {}
         self.solved: dict[object, list[Candidate]] = {}
 
@@ -73,8 +73,6 @@ class Digits:
                             found += self.confirmed(self.expanded(a, b, level - a - b))
                     if found:
                         return self.alike(found)
-                if self.tried >= self.most:
-                    break
         return []
 
     def first(self, size: int) -> list[Candidate]:
@@ -98,11 +96,12 @@ class Digits:
         bounds = (rate,) * 3 if self.rate else (*dict(self.search.rates).values(), 1.0)
         found = []
         for given, more in sets:
-            if self.tried >= self.most:
+            if self.spent[self.log] >= self.most:
                 break
             options = (*given, *more)
             found.append(Candidate(options, self.vocabulary.build(options), *bounds, not self.rate))
             self.tried += 1
+            self.spent[self.log] += 1
             if self.tried % 1000 == 0:
                 self.progress(1000)
         return found
@@ -234,6 +233,7 @@ class Digits:
             for option in self.vocabulary.options:
                 factor = option.changes.get("gradient_factor")
                 rate = c.star / factor if factor and not c.recipe.penalised else c.star
+                rate = float(f"{rate:.12g}")
                 if self.rate and rate != c.star:
                     continue
                 chosen = (*c.options[count:], option)
