@@ -20,10 +20,11 @@ lint: $(BIN)/.installed ## Check style
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-# Then each stage alone with what it declares.
+# Then each stage alone with what it declares, and the tests that take minutes.
 verify: $(BIN)/.installed ## Rerun all under other conditions and compare every byte
 	$(BIN)/python tests/verify.py
-	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 tests/test_hermetic.py
+	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 -m slow tests/test_hermetic.py
+	$(BIN)/pytest -m slow
 
 bench: $(BIN)/.installed ## Compare the trainers with other ways to take the same steps
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-bench.txt

@@ -100,7 +100,7 @@ def test_the_committed_examples_are_what_scalar_loops_write(tmp_path):
 def test_the_committed_examples_are_explained(name, explained, fields):
     evidence = json.loads((ROOT / f"metrics/submissions/{name}_evidence.json").read_text())
     row = json.loads((ROOT / f"metrics/submissions/{name}.json").read_text())
-    assert evidence["explained"] == row["explained"] == explained
+    assert evidence["explained"] == row["verdict"] == explained
     if fields is not None:
         best = evidence["recipes"][0]
         assert [d["field"] for d in best["deviations"]] == fields

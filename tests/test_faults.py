@@ -53,6 +53,7 @@ def resume(folder):
     return start(folder)
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_moments_and_resumed(emptied, finished):
     moments = random.Random(0)
     for _ in range(20):

@@ -11,7 +11,7 @@ from conftest import run
 
 PACKAGE = "__init__.py"  # a docstring alone, and so given to every stage
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.xdist_group("pipeline"), pytest.mark.slow]
 
 
 def packages(folder):

@@ -120,7 +120,7 @@ def environment():
     }
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the outputs shown are Linux's")
+@pytest.mark.slow
 def test_every_command_prints_what_is_shown(clone):
     left_out = set()
     for command, shown in sessions():

@@ -78,6 +78,7 @@ def unattended(study):
         process.kill()
 
 
+@pytest.mark.slow
 def test_queued_experiments_run_side_by_side(unattended):
     values = {0.9, 0.99}
     for value in values:
@@ -109,6 +110,7 @@ def come_back(folder):
     assert_untouched(folder)
 
 
+@pytest.mark.slow
 def test_a_refused_value_is_come_back_from(study):
     refused = ("exp", "run", "--set-param", "problems.svm.learning_rate=-1")
     elsewhere = command("dvc", *refused, "--temp", folder=study)
@@ -122,6 +124,7 @@ def test_a_refused_value_is_come_back_from(study):
     come_back(study)
 
 
+@pytest.mark.slow
 def test_an_experiment_is_come_back_from(study):
     dvc(study, "exp", "run", "--set-param", "problems.svm.learning_rate=0.003")
     changed = git(study, "status", "--porcelain").split()[1::2]
