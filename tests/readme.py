@@ -5,6 +5,7 @@ A table stands between `<!-- name -->` and `<!-- end -->`, and TABLES has a func
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,7 +60,30 @@ def survey():
     ]
 
 
-TABLES = {"claims": claims, "programs": programs, "survey": survey}
+def submissions():
+    """Each recorded curve, and what explains it."""
+    rows = []
+    for name in parameters.load("submissions", dict[str, dict[str, object]]):
+        path = ROOT / f"metrics/submissions/{name}_evidence.json"
+        found = json.loads(path.read_text())
+        rows.append(row(f"`{name}`", found["explained"], found["sentence"]))
+    return head("curve", "explained", "what is said of it") + rows
+
+
+def graph():
+    """What depends on what."""
+    words = [sys.executable, "-m", "dvc", "dag", "--mermaid", "--collapse-foreach-matrix"]
+    shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    return ["```mermaid", *shown.stdout.rstrip().splitlines(), "```"]
+
+
+TABLES = {
+    "graph": graph,
+    "claims": claims,
+    "programs": programs,
+    "survey": survey,
+    "submissions": submissions,
+}
 
 
 def rewritten(text):
