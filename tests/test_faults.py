@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_no_partial_file(study):
     before = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
     failed = stage(study, "stages.run", "problems.svm", "numpy", preexec_fn=limit)
     assert failed.returncode == 1
-    assert failed.stderr == ("data/runs/svm/numpy/history.csv: cannot be written: File too large\n")
+    assert failed.stderr == ("data/runs/svm/numpy/recipe.json: cannot be written: File too large\n")
     after = {p: p.read_bytes() for p in study.rglob("*") if p.is_file() and ".dvc" not in p.parts}
     assert {p: b for p, b in after.items() if "__pycache__" not in p.parts} == {
         p: b for p, b in before.items() if "__pycache__" not in p.parts
@@ -184,7 +184,7 @@ def test_a_diverging_run_says_what_is_lost(study):
     )
     failed = stage(study, "stages.run", "problems.two_layer", "numpy")
     assert failed.returncode == 1
-    assert "two_layer numpy diverges in epoch " in failed.stderr
+    assert "problems.two_layer.learning_rate = 1000000.0: diverges in epoch " in failed.stderr
     assert failed.stderr.endswith("of 3 replicas lost\n")
     assert failed.stderr.count("\n") == 1
 

@@ -13,10 +13,12 @@ from stages.ablate import Ablation
 from stages.check import Variant
 from stages.common import parameters
 from stages.common.files import InputError
+from stages.diagnose import Submission
 from stages.divergence import Divergence
 from stages.figure import FigureSize
 from stages.gradients import Gradients
 from stages.run import Fresh, Protocol
+from stages.sgd.candidates import Search
 from stages.sgd.datasets import DATASETS
 from stages.sgd.recipe import Problem, Program
 from stages.sgd.rules import Thresholds
@@ -35,6 +37,8 @@ SECTIONS = {  # a schema for the whole section, or for each entry of it
     "problems": (Problem, True),
     "programs": (Program, True),
     "protocol": (Protocol, False),
+    "search": (Search, False),
+    "submissions": (Submission, True),
     "survey": (Survey, False),
     "variants": (Variant, True),
 }

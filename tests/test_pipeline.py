@@ -419,8 +419,6 @@ def test_new_entries_run_and_appear_everywhere(short):
         ("programs", "my-program", {}, "programs.my-program = 'my-program': String should match"),
         ("programs", "it's", {}, "String should match pattern"),
         ("programs", "svm", {}, "programs.svm: a program must not be called like a problem"),
-        ("programs", "torch", {}, "programs.torch: must not be called certificate, details, exact"),
-        ("problems", "claims", {}, "problems.claims: must not be called ablation, claims"),
         ("programs", "other", {"problem": "moons"}, "programs.other.problem = 'moons': must be"),
         ("programs", "other", {"dataset": "disc"}, "programs.other.dataset = 'disc': must be"),
         ("programs", "other", {"derivative": "per_feature"}, "goes with loss logistic"),

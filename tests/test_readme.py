@@ -42,7 +42,8 @@ def parts(annotation):
 
 
 def test_its_vocabulary_is_the_recipes():
-    said = set(re.findall(r"`([^`]+)`", TEXT.split("### Entering a program")[1].split("###")[0]))
+    part = TEXT.split("### Entering a program")[1].split("\n## ")[0]
+    said = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", part, flags=re.DOTALL)))
     assert set(words(Choices)) - {"float64", "scales"} <= said
 
 

@@ -61,7 +61,7 @@ def _path(error: ErrorDetails, node: object) -> str:
     for part in error["loc"]:
         if isinstance(node, dict) and (part in node or error["type"] == "missing"):
             node = node.get(part)
-        elif isinstance(node, list):
+        elif isinstance(node, list) and isinstance(part, int):
             node = node[part]
         else:
             break
