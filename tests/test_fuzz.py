@@ -23,7 +23,9 @@ from stages.common.files import InputError
 
 TEXT = (ROOT / "params.yaml").read_text()
 PARAMS = yaml.safe_load(TEXT)
-LOADED = [leaf for leaf in LEAVES if any(f"{leaf}.".startswith(f"{s}.") for s in SECTIONS)]
+DOTTED = "search.deviations."  # whose keys are themselves dotted
+LOADED = [leaf for leaf in LEAVES if not leaf.startswith(DOTTED)]
+LOADED = [leaf for leaf in LOADED if any(f"{leaf}.".startswith(f"{s}.") for s in SECTIONS)]
 SHELL = ["; touch pwned", "$(touch pwned)", "`touch pwned`", "| touch pwned", "x\ntouch pwned"]
 VALUES = st.one_of(
     st.none(),

@@ -10,7 +10,7 @@ import yaml
 from conftest import ENVIRONMENT, ROOT, command, git
 from moto.server import ThreadedMotoServer
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.xdist_group("pipeline"), pytest.mark.slow]
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 PATIENCE = 300  # seconds for what takes ten
 
@@ -78,7 +78,6 @@ def unattended(study):
         process.kill()
 
 
-@pytest.mark.slow
 def test_queued_experiments_run_side_by_side(unattended):
     values = {0.9, 0.99}
     for value in values:
@@ -110,7 +109,6 @@ def come_back(folder):
     assert_untouched(folder)
 
 
-@pytest.mark.slow
 def test_a_refused_value_is_come_back_from(study):
     refused = ("exp", "run", "--set-param", "problems.svm.learning_rate=-1")
     elsewhere = command("dvc", *refused, "--temp", folder=study)
@@ -124,7 +122,6 @@ def test_a_refused_value_is_come_back_from(study):
     come_back(study)
 
 
-@pytest.mark.slow
 def test_an_experiment_is_come_back_from(study):
     dvc(study, "exp", "run", "--set-param", "problems.svm.learning_rate=0.003")
     changed = git(study, "status", "--porcelain").split()[1::2]
