@@ -19,9 +19,9 @@ import numpy as np
 
 from benchmarks import rivals
 from stages.common import parameters
-from stages.sgd.datasets import DATASETS, draw
-from stages.sgd.models import recipe_inputs
-from stages.sgd.recipe import Problem, Recipe
+from stages.sgd.parts.datasets import DATASETS, draw
+from stages.sgd.parts.models import recipe_inputs
+from stages.sgd.recipes.recipe import Problem, Recipe
 
 PROBLEMS = ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
 REPLICAS = (1, 16, 256, 1024, 10_000)

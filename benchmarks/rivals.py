@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.models import covered, features, inputs
-from stages.sgd.recipe import Recipe
+from stages.sgd.parts.models import covered, features, inputs
+from stages.sgd.recipes.recipe import Recipe
 
 Run = Callable[[], object]
 

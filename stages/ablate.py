@@ -10,12 +10,12 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS
 from stages.sgd.deviations import differences, get, replace
-from stages.sgd.models import Examples
-from stages.sgd.recipe import Program, Recipe
-from stages.sgd.schema import Dataset, Name, Objective, Section
-from stages.sgd.scores import objective
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.models import Examples
+from stages.sgd.parts.scores import objective
+from stages.sgd.recipes.recipe import Program, Recipe
+from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
 from stages.sgd.together import train_together
 
 QUANTITIES = ("sampled_loss", "objective")

@@ -7,10 +7,10 @@ import numpy as np
 
 from stages.common import files, parameters
 from stages.sgd import certificates
-from stages.sgd.losses import sigmoid
-from stages.sgd.models import features, inputs
-from stages.sgd.schema import Dataset, Objective
-from stages.sgd.scores import objective, verdicts
+from stages.sgd.parts.losses import sigmoid
+from stages.sgd.parts.models import features, inputs
+from stages.sgd.parts.scores import objective, verdicts
+from stages.sgd.recipes.schema import Dataset, Objective
 
 SOLVER = {"solver": cp.CLARABEL, "tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from stages.common import files, parameters
-from stages.sgd.recipe import Problem, Program
-from stages.sgd.schema import Name
+from stages.sgd.recipes.recipe import Problem, Program
+from stages.sgd.recipes.schema import Name
 
 POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
@@ -29,8 +29,8 @@ def main() -> None:
     `plots/ablations/<name>.csv` has a row a `difference` and `quantity`: the Shapley `value`.
     `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
-    problems = parameters.load("problems", dict[Name, Problem])
-    programs = parameters.load("programs", dict[Name, Program])
+    problems = parameters.load_copy("problems", dict[Name, Problem])
+    programs = parameters.load_copy("programs", dict[Name, Program])
     titles = {name: problem.title or name.replace("_", " ") for name, problem in problems.items()}
     for problem, title in titles.items():
         protocol = {
@@ -48,7 +48,7 @@ def main() -> None:
             table = pd.concat([protocol["PyTorch"], *others.values()])
             words = (title, f"{title}: other authors", ranked(others))
             write(f"plots/curves_of_others/{problem}.csv", words, table)
-    for name, pair in parameters.load("ablations", dict[Name, dict[Name, Name]]).items():
+    for name, pair in parameters.load_copy("ablations", dict[Name, dict[Name, Name]]).items():
         words, table = ablation(titles[pair["problem"]], name)
         write(f"plots/ablations/{name}.csv", words, table)
     words, table = costs(titles)

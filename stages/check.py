@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import yaml
+
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS
-from stages.sgd.recipe import Problem, Program
-from stages.sgd.schema import Dataset, Name, Objective, Section
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.recipes.recipe import Problem, Program
+from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
 
 TAKEN = {  # under metrics/ by what is not a problem, and under a problem by what is not a program
     "problems": ("ablation", "claims", "submissions"),
@@ -21,7 +23,7 @@ class Variant(Section):
 
 
 def main() -> None:
-    """Write `data/checked.txt`, the same whenever params.yaml can be run.
+    """Write `data/checked.txt`, the same whenever params.yaml can be run, and its sections' copies.
 
     Raises
     ------
@@ -29,6 +31,7 @@ def main() -> None:
         If a name can not be part of a path, a section is not what it must be, or one refers to
         what is not there.
     """
+    sections = parameters.load("", dict[Name, Any])
     for name in parameters.load("datasets", dict[Name, Any]):
         if name not in DATASETS:
             _refuse(f"datasets.{name}", f"must be {', '.join(DATASETS)}")
@@ -59,6 +62,9 @@ def main() -> None:
         for end in ("program", "reference"):
             _refer(f"ablations.{name}.{end}", ablation.get(end), programs)
         _refer(f"ablations.{name}.problem", ablation.get("problem"), problems)
+    for name, entries in sections.items():
+        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
+        files.write_text(parameters.COPY.format(name), text)
     files.write_text("data/checked.txt", "params.yaml can be run\n")
     files.say("data/checked.txt", f"{len(problems)} problems and {len(programs)} programs")
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from stages.common import files, parameters
 from stages.sgd import causes, courses, rules
-from stages.sgd.models import output
+from stages.sgd.parts.models import output
+from stages.sgd.parts.scores import objective, verdicts
+from stages.sgd.recipes.schema import Objective
 from stages.sgd.rules import Finding, Thresholds
-from stages.sgd.schema import Objective
-from stages.sgd.scores import objective, verdicts
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS, draw
+from stages.sgd.parts.datasets import DATASETS, draw
 
 
 def main(name: str) -> None:

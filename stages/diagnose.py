@@ -11,15 +11,15 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd.candidates import Curve, Search
-from stages.sgd.datasets import DATASETS
 from stages.sgd.deviations import deviations, undo
-from stages.sgd.explanations import Explanation, bands, credible, explain, sentence, told
-from stages.sgd.recipe import Choices, Problem, Recipe
-from stages.sgd.schema import Dataset, Name, Positive, Section
-from stages.sgd.scores import objective
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.explanations import Explanation, bands, credible, explain, sentence, told
+from stages.sgd.diagnosis.vocabulary import replace_unchecked
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.scores import objective
+from stages.sgd.recipes.recipe import Choices, Problem, Recipe
+from stages.sgd.recipes.schema import Dataset, Name, Positive, Section
 from stages.sgd.together import train_together
-from stages.sgd.vocabulary import replace_unchecked
 
 
 class Submission(Choices):
@@ -59,7 +59,7 @@ def main(name: str) -> None:
     stated = parameters.load(f"problems.{given.problem}", Problem)
     if given.dataset != stated.dataset:
         _refuse(f"{key}.dataset = {given.dataset!r}", f"must be {stated.dataset}")
-    search = parameters.load("search", Search)
+    search = parameters.load_copy("search", Search)
     section = parameters.load(f"datasets.{stated.dataset}", DATASETS[stated.dataset][0])
     curve = read_curve(f"data/submissions/{name}.csv")
     known = known_fields(given)

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd.divergences import jensen_gap, kl_divergence
-from stages.sgd.schema import Positive, Section, Seed
+from stages.sgd.recipes.schema import Positive, Section, Seed
 
 PINSKER_ROUNDING = 1e-6  # p and q sum to 1 to rounding, which near pairs magnify
 

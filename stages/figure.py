@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from pydantic import Field
 
 from stages.common import files, parameters
-from stages.sgd.schema import Grid, Section
+from stages.sgd.recipes.schema import Grid, Section
 
 MODULES = {  # which of stages.figures draws it, and whether on a grid
     "1": ("curves", False),

@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd import by_torch
-from stages.sgd.losses import DERIVATIVES
-from stages.sgd.models import two_layer
-from stages.sgd.schema import Section, Seed
+from stages.sgd.parts.losses import DERIVATIVES
+from stages.sgd.parts.models import two_layer
+from stages.sgd.recipes.schema import Section, Seed
 
 STEP = 1e-30  # of the complex step, which has no cancellation to fear
 

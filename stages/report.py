@@ -15,8 +15,8 @@ from stages.common import files, parameters
 from stages.figures.captions import FIGURES, GLOSSARY, TITLES
 from stages.figures.formulas import pair
 from stages.sgd.deviations import deviations
-from stages.sgd.recipe import Problem, Program, Recipe
-from stages.sgd.schema import Name
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
+from stages.sgd.recipes.schema import Name
 
 TEMPLATE = "report.html.j2"
 SECTIONS = (  # of params.yaml, as the page shows them
@@ -57,9 +57,9 @@ class Kind(NamedTuple):
 
 def main() -> None:
     """Write `plots/report.html`: one page that needs no network, no script and no other file."""
-    params = {name: parameters.load(name, dict[str, object]) for name in SECTIONS}
-    problems = parameters.load("problems", dict[Name, Problem])
-    programs = parameters.load("programs", dict[Name, Program])
+    params = {name: parameters.load_copy(name, dict[str, object]) for name in SECTIONS}
+    problems = parameters.load_copy("problems", dict[Name, Problem])
+    programs = parameters.load_copy("programs", dict[Name, Program])
     claims = files.read_json("metrics/claims.json")
     survey = files.read_frame("plots/survey.csv").astype(object)
     survey = survey.where(survey.notna(), None).to_dict("records")

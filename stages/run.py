@@ -15,14 +15,14 @@ import numpy as np
 from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS, draw
-from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import Setting, setting, trace
-from stages.sgd.models import Epoch, stated_parameters
-from stages.sgd.recipe import Problem, Program, Recipe
+from stages.sgd.parts.datasets import DATASETS, draw
+from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.logs import Setting, setting, trace
+from stages.sgd.parts.models import Epoch, stated_parameters
+from stages.sgd.parts.scores import verdicts
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
+from stages.sgd.recipes.schema import Examples, Objective, Replicas, Section, Seed
 from stages.sgd.record import DivergedError, record
-from stages.sgd.schema import Examples, Objective, Replicas, Section, Seed
-from stages.sgd.scores import verdicts
 
 RESULTS = ("theta.npz", "history.csv", "replicas.csv")  # what both implementations write
 

@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from stages.common import files, parameters
-from stages.sgd.datasets import DATASETS
 from stages.sgd.deviations import deviations, undo
-from stages.sgd.recipe import Problem, Program, Recipe
-from stages.sgd.schema import Name, Replicas, Section
-from stages.sgd.scores import objective
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.scores import objective
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
+from stages.sgd.recipes.schema import Name, Replicas, Section
 from stages.sgd.together import train_together
 
 
@@ -51,8 +51,8 @@ def main() -> None:
     deviation alone undone, `gap_repaired` with all. A program without any deviation has one row.
     """
     survey = parameters.load("survey", Survey)
-    problems = parameters.load("problems", dict[Name, Problem])
-    programs = parameters.load("programs", dict[Name, Program])
+    problems = parameters.load_copy("problems", dict[Name, Problem])
+    programs = parameters.load_copy("programs", dict[Name, Program])
     found, variants = {}, []
     for name, program in programs.items():
         if program.problem not in problems:

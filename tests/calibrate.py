@@ -20,14 +20,14 @@ import write_submissions
 from pydantic import ValidationError
 
 from stages.common import parameters
-from stages.sgd import datasets
-from stages.sgd.candidates import Curve, Search
-from stages.sgd.explanations import UNFIT, credible, ranked
-from stages.sgd.likelihood import Laws
-from stages.sgd.logs import setting
-from stages.sgd.recipe import Problem, Program, Recipe
-from stages.sgd.search import Digits
-from stages.sgd.vocabulary import Vocabulary, overlap
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.explanations import UNFIT, credible, ranked
+from stages.sgd.diagnosis.likelihood import Laws
+from stages.sgd.diagnosis.search import Digits
+from stages.sgd.diagnosis.vocabulary import Vocabulary, overlap
+from stages.sgd.parts import datasets
+from stages.sgd.parts.logs import setting
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 STEPS, EPOCHS = 120, 40

@@ -17,8 +17,8 @@ from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
 from stages.common import parameters
-from stages.sgd import datasets
-from stages.sgd.recipe import Problem, Program
+from stages.sgd.parts import datasets
+from stages.sgd.recipes.recipe import Problem, Program
 
 ROOT = Path(__file__).parent.parent
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from stages.common import parameters  # noqa: E402
 from stages.sgd.deviations import deviations  # noqa: E402
-from stages.sgd.recipe import Problem, Program  # noqa: E402
+from stages.sgd.recipes.recipe import Problem, Program  # noqa: E402
 
 LIBRARIES = {"numpy": "NumPy", "torch": "PyTorch"}
 

@@ -12,7 +12,7 @@ from conftest import ROOT, load_problem, load_recipe, section
 from stages import ablate
 from stages.sgd import by_torch
 from stages.sgd.deviations import differences
-from stages.sgd.draws import draw_run, rates
+from stages.sgd.parts.draws import draw_run, rates
 
 ABLATIONS = yaml.safe_load((ROOT / "params.yaml").read_text())["ablations"]
 

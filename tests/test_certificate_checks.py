@@ -11,7 +11,7 @@ from stages.sgd.certificates import (
     margin_bound,
     smallest_margin,
 )
-from stages.sgd.schema import Objective
+from stages.sgd.recipes.schema import Objective
 
 # Two pairs of points, apart by 2 along the first axis: the margin is 1, the bias 3.
 APART = np.array([[4.0, 0], [4, 5], [2, 0], [2, 5]])

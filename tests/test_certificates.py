@@ -9,7 +9,7 @@ import yaml
 from conftest import ROOT
 
 from stages.sgd import certificates
-from stages.sgd.schema import Objective
+from stages.sgd.recipes.schema import Objective
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROBLEMS = {

@@ -3,11 +3,11 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from stages.sgd import schema
-from stages.sgd.combinations import not_in_torch
-from stages.sgd.fields import Batch, Order, Schedule
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Grid, Objective
+from stages.sgd.recipes import schema
+from stages.sgd.recipes.combinations import not_in_torch
+from stages.sgd.recipes.fields import Batch, Order, Schedule
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Grid, Objective
 
 GRID = {"lower": -2.0, "upper": 2.0, "points": 4}
 AFFINE = {"model": "affine", "loss": "hinge", "regularization": 0.1}

@@ -12,11 +12,11 @@ from conftest import ROOT
 
 from stages import diagnose
 from stages.common import files, parameters
-from stages.sgd import datasets
-from stages.sgd.candidates import Search
-from stages.sgd.intervals import simplest
-from stages.sgd.likelihood import density, edges, summary
-from stages.sgd.recipe import Problem
+from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.diagnosis.intervals import simplest
+from stages.sgd.diagnosis.likelihood import density, edges, summary
+from stages.sgd.parts import datasets
+from stages.sgd.recipes.recipe import Problem
 
 
 @pytest.fixture

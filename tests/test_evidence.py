@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from stages import claims
 from stages.figures import plane
+from stages.sgd.recipes.schema import Grid
 from stages.sgd.rules import Thresholds
-from stages.sgd.schema import Grid
 
 BY = Thresholds(**yaml.safe_load((ROOT / "params.yaml").read_text())["claims"])
 # For w = (0, 1, 0, 0, 0), z = u: the second is wrong, so is the third, on the boundary.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.sgd import losses, models
+from stages.sgd.parts import losses, models
 
 
 def numbers(*shape):

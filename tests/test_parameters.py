@@ -18,11 +18,11 @@ from stages.divergence import Divergence
 from stages.figure import FigureSize
 from stages.gradients import Gradients
 from stages.run import Fresh, Protocol
-from stages.sgd.candidates import Search
-from stages.sgd.datasets import DATASETS
-from stages.sgd.recipe import Problem, Program
+from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.recipes.recipe import Problem, Program
+from stages.sgd.recipes.schema import Objective
 from stages.sgd.rules import Thresholds
-from stages.sgd.schema import Objective
 from stages.survey import Survey
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())

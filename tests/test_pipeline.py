@@ -18,6 +18,8 @@ from conftest import ROOT, command, copy_pipeline, declared, git, shorten
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from stages.common.parameters import COPY
+
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 PROBLEMS, PROGRAMS, ABLATIONS = (PARAMS[s] for s in ("problems", "programs", "ablations"))
 SUBMISSIONS = PARAMS["submissions"]
@@ -67,8 +69,7 @@ def submitted(field, name):
 def expected(leaf):
     """Return the stages that a parameter reruns, by the section it is in."""
     section, name, *rest = leaf.split(".")
-    shown = set() if section == "search" else {"report"}
-    checked = {"check", *shown}
+    checked = {"check", "report"}
     if section == "datasets":
         on_it = {p for p, problem in PROBLEMS.items() if problem["dataset"] == name}
         programs = {p for p, program in PROGRAMS.items() if program["dataset"] == name}
@@ -91,17 +92,17 @@ def expected(leaf):
         return checked | found | ({"figure_4a"} if name == "problem_7" else set())
     if section == "figures":
         several = {"ablation": FIGURE_ABLATION, "submission": FIGURE_SUBMISSION}
-        return several.get(name, {f"figure_{name}"})
+        return checked | several.get(name, {f"figure_{name}"})
     return (
-        shown
+        checked
         | {
             "protocol": TRAIN["numpy"] | TRAIN["torch"],
             "fresh": RUNS,
-            "variants": {"check", f"certify_variant@{name}"},
-            "ablations": {"check", f"ablate@{name}", "charts"},
+            "variants": {f"certify_variant@{name}"},
+            "ablations": {f"ablate@{name}", "charts"},
             "survey": {"survey"},
             "search": DIAGNOSE,
-            "submissions": {"check", f"diagnose@{name}"},
+            "submissions": {f"diagnose@{name}"},
             "gradients": {"gradients"},
             "divergence": {"divergence"},
             "claims": {"claims"},
@@ -139,16 +140,20 @@ BY_FILE = {
     "stages/figures/formulas.py": {"report"},
     "stages/common/files.py": EVERYTHING,
     "stages/common/parameters.py": EVERYTHING,
-    "stages/sgd/schema.py": EVERYTHING,
-    "stages/sgd/fields.py": RECIPES | DATASETS,
-    "stages/sgd/recipe.py": RECIPES,
-    "stages/sgd/combinations.py": RECIPES,
-    "stages/sgd/datasets.py": RUNS | ABLATE | CERTIFY | DATASETS | {"check", "survey", "claims"},
-    "stages/sgd/models.py": RECIPES - {"check", "charts", "report"},
-    "stages/sgd/losses.py": RECIPES - {"check", "charts", "report"},
-    "stages/sgd/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "claims"},
-    "stages/sgd/draws.py": RUNS | ABLATE | {"survey"},
-    "stages/sgd/logs.py": RUNS | ABLATE | {"survey"},
+    "stages/sgd/recipes/schema.py": EVERYTHING,
+    "stages/sgd/recipes/fields.py": RECIPES | DATASETS,
+    "stages/sgd/recipes/recipe.py": RECIPES,
+    "stages/sgd/recipes/combinations.py": RECIPES,
+    "stages/sgd/parts/datasets.py": RUNS
+    | ABLATE
+    | CERTIFY
+    | DATASETS
+    | {"check", "survey", "claims"},
+    "stages/sgd/parts/models.py": RECIPES - {"check", "charts", "report"},
+    "stages/sgd/parts/losses.py": RECIPES - {"check", "charts", "report"},
+    "stages/sgd/parts/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "claims"},
+    "stages/sgd/parts/draws.py": RUNS | ABLATE | {"survey"},
+    "stages/sgd/parts/logs.py": RUNS | ABLATE | {"survey"},
     "stages/sgd/record.py": RUNS,
     "stages/sgd/together.py": ABLATE | {"survey"},
     "stages/sgd/deviations.py": ABLATE | {"survey", "report"},
@@ -169,12 +174,14 @@ BY_FILE = {
     "stages/sgd/courses.py": {"claims"},
     "stages/sgd/causes.py": {"claims"},
 }
-BY_FILE["stages/sgd/datasets.py"] |= set(NETWORK)
-SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "likelihood")
-SEARCH += ("explanations",)
-for name in ("datasets", "scores", "draws", "logs", "together", "deviations", "by_numpy"):
+BY_FILE["stages/sgd/parts/datasets.py"] |= set(NETWORK)
+for name in ("parts/datasets", "parts/scores", "parts/draws", "parts/logs"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
-BY_FILE |= {f"stages/sgd/{name}.py": DIAGNOSE for name in SEARCH}
+for name in ("together", "deviations", "by_numpy"):
+    BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
+SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "likelihood")
+for name in (*SEARCH, "explanations"):
+    BY_FILE[f"stages/sgd/diagnosis/{name}.py"] = DIAGNOSE
 
 
 def leaves(node, path=()):
@@ -228,6 +235,10 @@ def committed(tmp_path_factory):
                 path = path / "part"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(str(path.relative_to(folder)))
+        for stage in repo.index.stages:
+            for dep in stage.deps:
+                if not Path(dep.fs_path).exists():  # a part of an output that is a folder
+                    Path(dep.fs_path).write_text("part")
         repo.commit(force=True)
         assert repo.status() == {}
     return folder
@@ -260,23 +271,34 @@ def stages():
     return declared(ROOT)
 
 
+def within(names, stage):
+    """Return whether a stage declares one of these files, or a folder around it."""
+    return any(f"{name}/".startswith(f"{file}/") for name in names for file in stage.files)
+
+
 def test_every_parameter_is_declared_where_it_is_expected(stages):
     found = {
-        leaf: {s.name for s in stages if any(f"{leaf}.".startswith(f"{k}.") for k in s.keys)}
+        leaf: {
+            s.name
+            for s in stages
+            if any(f"{leaf}.".startswith(f"{k}.") for k in s.keys)
+            or within({"params.yaml", COPY.format(leaf.split(".")[0])}, s)
+        }
         for leaf in LEAVES
     }
     assert {leaf: n for leaf, n in found.items() if n != expected(leaf)} == {}
 
 
 def test_every_file_of_code_is_declared_where_it_is_expected(stages):
-    found = {file: {s.name for s in stages if file in s.files} for file in BY_FILE}
+    found = {file: {s.name for s in stages if within([file], s)} for file in BY_FILE}
     assert {file: n for file, n in found.items() if n != BY_FILE[file]} == {}
 
 
 @pytest.mark.parametrize("changed", SAMPLED)
 def test_dvc_reruns_what_is_declared(changed, committed):
     path = committed / ("params.yaml" if changed in LEAVES else changed)
-    text = path.read_text()
+    copy = committed / COPY.format(changed.split(".")[0])
+    text, kept = path.read_text(), copy.read_text() if copy.exists() else None
     try:
         if changed in LEAVES:
             params = yaml.safe_load(text)
@@ -284,12 +306,15 @@ def test_dvc_reruns_what_is_declared(changed, committed):
             parent = reduce(dict.__getitem__, parents, params)
             parent[last] = another(parent[last], changed)
             path.write_text(yaml.safe_dump(params, sort_keys=False))
+            copy.write_text("as the stage check will write it")
         else:
             path.write_text(f"{text}\n# changed\n")
         named = expected(changed) if changed in LEAVES else BY_FILE[changed]
         assert status(committed) == sorted(named)
     finally:
         path.write_text(text)
+        if copy.exists():
+            copy.write_text(kept) if kept else copy.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -467,7 +492,7 @@ def test_arrows_point_one_way():
             calls = {n.func.id for n in ast.walk(tree(name)) if is_call(n)}
             assert not calls & {"open", "Path", "print"}
     runtime = {n: {m for m in found if m in graph} for n, found in graph.items()}
-    runtime["stages.sgd.combinations"] = set()  # it names Recipe for type checkers alone
+    runtime["stages.sgd.recipes.combinations"] = set()  # it names Recipe for type checkers alone
     while runtime:
         done = {name for name, imported in runtime.items() if not imported & set(runtime)}
         assert done, f"circular: {sorted(runtime)}"

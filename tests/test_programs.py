@@ -12,11 +12,12 @@ from conftest import section
 
 from stages import dataset, run
 from stages.run import program_job
-from stages.sgd import by_numpy, by_torch, datasets
-from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import Logger, setting
-from stages.sgd.models import stated_parameters
-from stages.sgd.scores import objective, verdicts
+from stages.sgd import by_numpy, by_torch
+from stages.sgd.parts import datasets
+from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.logs import Logger, setting
+from stages.sgd.parts.models import stated_parameters
+from stages.sgd.parts.scores import objective, verdicts
 
 EPOCHS = 4
 SEEDS = (0, 1, 5)

@@ -21,9 +21,9 @@ from stages.common.files import (
     write_table,
 )
 from stages.run import protocol_job
-from stages.sgd import datasets
-from stages.sgd.draws import draw_run, own_generators
-from stages.sgd.models import inputs
+from stages.sgd.parts import datasets
+from stages.sgd.parts.draws import draw_run, own_generators
+from stages.sgd.parts.models import inputs
 
 PROBLEMS = yaml.safe_load((ROOT / "params.yaml").read_text())["problems"]
 

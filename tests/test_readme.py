@@ -14,7 +14,7 @@ from conftest import ROOT
 from pydantic import BaseModel
 from test_faults import git
 
-from stages.sgd.recipe import Choices
+from stages.sgd.recipes.recipe import Choices
 
 TEXT = (ROOT / "README.md").read_text()
 LONG = {"test", "verify", "bench", "mutants", "calibrate", "class"}  # make: minutes, or this test

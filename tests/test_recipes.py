@@ -9,13 +9,14 @@ from conftest import section
 from pydantic import ValidationError
 
 from stages.common import parameters
-from stages.sgd import by_numpy, by_torch, datasets
-from stages.sgd.combinations import not_in_torch
+from stages.sgd import by_numpy, by_torch
 from stages.sgd.deviations import deviations, differences, get, replace, undo
-from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import setting, trace
-from stages.sgd.models import stated_parameters
-from stages.sgd.recipe import Problem, Program
+from stages.sgd.parts import datasets
+from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.logs import setting, trace
+from stages.sgd.parts.models import stated_parameters
+from stages.sgd.recipes.combinations import not_in_torch
+from stages.sgd.recipes.recipe import Problem, Program
 from stages.sgd.together import train_together
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]

@@ -20,8 +20,9 @@ from pypdf import PdfReader
 from stages import report
 from stages.common.files import InputError
 from stages.figures import formulas
-from stages.sgd import deviations, fields
-from stages.sgd.recipe import Choices, Problem, Program
+from stages.sgd import deviations
+from stages.sgd.recipes import fields
+from stages.sgd.recipes.recipe import Choices, Problem, Program
 
 PAGE = ROOT / "plots/report.html"
 LARGEST, SLOWEST, PHONE = 3_000_000, 1000, 390  # bytes, milliseconds, pixels

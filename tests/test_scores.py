@@ -7,9 +7,9 @@ import pytest
 from conftest import load_problem, load_recipe
 
 from stages.sgd.by_numpy import train
-from stages.sgd.models import Epoch, stated_parameters
+from stages.sgd.parts.models import Epoch, stated_parameters
+from stages.sgd.parts.scores import objective, summands, verdicts
 from stages.sgd.record import DivergedError, record
-from stages.sgd.scores import objective, summands, verdicts
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
 

@@ -1,4 +1,10 @@
-"""Hands a stage its own section of params.yaml, checked, and nothing else."""
+"""Hands a stage its own sections of params.yaml, checked, and nothing else.
+
+A stage that needs a few keys reads them from params.yaml, and dvc.yaml lists them as its
+parameters. One that needs a large section whole, as the survey needs all programs, reads the copy
+that the stage `check` leaves under data/sections/: dvc.lock, which DVC rewrites after every stage,
+then holds one hash for it instead of each of its values.
+"""
 
 from reprlib import Repr
 from typing import TypeVar
@@ -9,6 +15,7 @@ from pydantic_core import ErrorDetails
 from stages.common.files import InputError, read_yaml
 
 PATH = "params.yaml"
+COPY = "data/sections/{}.yaml"  # of a section, by its name
 
 Schema = TypeVar("Schema")
 SHORT = Repr()  # of a value in a message, however large or deep it is
@@ -21,7 +28,7 @@ def load(key: str, schema: type[Schema]) -> Schema:
     Parameters
     ----------
     key : str
-        Dotted path of the section, such as ``problems.svm``.
+        Dotted path of the section, such as ``problems.svm``; of the whole file, empty.
     schema : type
         What is to be there: any type that pydantic knows.
 
@@ -37,20 +44,29 @@ def load(key: str, schema: type[Schema]) -> Schema:
         The message names the key's full path, the value and what is allowed.
     """
     node = read_yaml(PATH)
-    for depth, part in enumerate(parts := key.split(".")):
+    for depth, part in enumerate(parts := key.split(".") if key else []):
         if not isinstance(node, dict) or part not in node:
             raise InputError(f"{PATH}: {'.'.join(parts[: depth + 1])} is missing")
         node = node[part]
+    return _checked(key, node, schema)
+
+
+def load_copy(section: str, schema: type[Schema]) -> Schema:
+    """Check a whole section as `load` does, of the copy that the stage `check` has left."""
+    return _checked(section, read_yaml(COPY.format(section)), schema)
+
+
+def _checked(key: str, node: object, schema: type[Schema]) -> Schema:
     try:
         return TypeAdapter(schema).validate_python(node)
     except ValidationError as error:
         first, *others = error.errors()
         path = _path(first, node)
+        name = ".".join(filter(None, (key, path)))
         if first["type"] == "missing":
-            raise InputError(f"{PATH}: {key}.{path} is missing") from None
+            raise InputError(f"{PATH}: {name} is missing") from None
         alike = [other for other in others if _path(other, node) == path]
         said = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in (first, *alike))
-        name = ".".join(filter(None, (key, path)))
         value, allowed = SHORT.repr(first["input"]), ", or: ".join(said)
         raise InputError(f"{PATH}: {name} = {value}: {allowed}") from None
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from stages.common import files
 from stages.figures.style import BLUE, GREY, RED, two_panels
-from stages.sgd.schema import Grid
+from stages.sgd.recipes.schema import Grid
 
 TITLES = ("sampled loss of the last epoch", "stated objective")
 

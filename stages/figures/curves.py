@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from stages.common import files
 from stages.figures.style import BLUE, GREEN, PUBLISHED, PURPLE, RED, two_panels
-from stages.sgd.schema import Grid
+from stages.sgd.recipes.schema import Grid
 
 # Loss curves: title, whether epochs are on a log axis, then for either panel its curves:
 # (history under data/, label, colour, style). Dashed is for a curve that lies on another: its

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from stages.figures.style import BLUE, GREEN, GREY, RED, two_panels
 from stages.sgd.divergences import kl_divergence
-from stages.sgd.schema import Grid
+from stages.sgd.recipes.schema import Grid
 
 SECTIONS = (0.1, 0.5, 0.9)
 TITLES = ("over the unit square", "along a row")

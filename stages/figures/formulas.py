@@ -9,7 +9,7 @@ import re
 from xml.sax.saxutils import escape
 
 from stages.sgd.deviations import get
-from stages.sgd.recipe import Recipe
+from stages.sgd.recipes.recipe import Recipe
 
 WORDS = re.compile(r'"[^"]*"|\d+(?:\.\d+)?|log|exp|max|mod|frac|sqrt|fl|[+−] |\\[{}]|[^\W\d_]|\S')
 SCRIPTS = {"": ("", ""), "_": ("msub", "munder"), "^": ("msup", "mover")}

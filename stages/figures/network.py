@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 
 from stages.common import files, parameters
 from stages.figures.style import BLUE, PUBLISHED, RED, two_panels
-from stages.sgd.datasets import true_function
-from stages.sgd.models import output
-from stages.sgd.recipe import Program
-from stages.sgd.schema import Grid
+from stages.sgd.parts.datasets import true_function
+from stages.sgd.parts.models import output
+from stages.sgd.recipes.recipe import Program
+from stages.sgd.recipes.schema import Grid
 
 
 def draw(figure: Figure, key: str, name: str | None, grid: Grid) -> None:

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from stages.common import files
 from stages.figures.style import BLUE, GREEN, GREY, PUBLISHED, PURPLE, RED, two_panels
-from stages.sgd.models import features, output
-from stages.sgd.schema import Grid
+from stages.sgd.parts.models import features, output
+from stages.sgd.recipes.schema import Grid
 
 
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from stages.common import files
 from stages.figures.style import BLUE, GREEN, RED
-from stages.sgd.schema import Grid
+from stages.sgd.recipes.schema import Grid
 
 
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:

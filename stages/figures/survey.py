@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from stages.common import files
 from stages.figures.style import GREY
-from stages.sgd.schema import Grid
+from stages.sgd.recipes.schema import Grid
 
 LINEAR = 0.01  # costs below it are on a linear scale
 

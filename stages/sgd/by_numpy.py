@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from stages.sgd.losses import DERIVATIVES, LOSSES
-from stages.sgd.models import Epoch, Examples, covered, recipe_inputs, two_layer
-from stages.sgd.recipe import Recipe
+from stages.sgd.parts.losses import DERIVATIVES, LOSSES
+from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs, two_layer
+from stages.sgd.recipes.recipe import Recipe
 
 
 def shared(recipe: Recipe) -> tuple[object, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.nn.functional import logsigmoid, relu
 
-from stages.sgd.models import Epoch, Examples, covered, recipe_inputs
-from stages.sgd.recipe import Recipe
+from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs
+from stages.sgd.recipes.recipe import Recipe
 
 
 def logistic_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from stages.sgd.models import features, inputs
-from stages.sgd.schema import Objective
-from stages.sgd.scores import objective
+from stages.sgd.parts.models import features, inputs
+from stages.sgd.parts.scores import objective
+from stages.sgd.recipes.schema import Objective
 
 
 def margin_bound(model: str, X: np.ndarray, y: np.ndarray, multipliers: np.ndarray) -> float:

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from stages.sgd.fields import Intercept, Schedule
-from stages.sgd.recipe import Recipe
+from stages.sgd.recipes.fields import Intercept, Schedule
+from stages.sgd.recipes.recipe import Recipe
 
 
 class Deviation(NamedTuple):

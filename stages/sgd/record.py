@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from stages.sgd.logs import Logger, Setting
-from stages.sgd.models import Epoch, Examples, stated_parameters
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Objective
-from stages.sgd.scores import objective, summands, verdicts
+from stages.sgd.parts.logs import Logger, Setting
+from stages.sgd.parts.models import Epoch, Examples, stated_parameters
+from stages.sgd.parts.scores import objective, summands, verdicts
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Objective
 
 PARTS = ("", "_lower", "_upper", "_first")
 GROUP = 64  # epochs whose quantiles are taken at once

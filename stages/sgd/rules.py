@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from stages.sgd.schema import Count, Section, Seed
+from stages.sgd.recipes.schema import Count, Section, Seed
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 

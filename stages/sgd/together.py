@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.datasets import draw
-from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import Setting, setting
-from stages.sgd.models import stated_parameters
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Section
+from stages.sgd.parts.datasets import draw
+from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.logs import Setting, setting
+from stages.sgd.parts.models import stated_parameters
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Section
 
 CHUNK = 60  # steps the batch takes at a time
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from stages.sgd.combinations import complaints, not_in_torch
-from stages.sgd.fields import (
+from stages.sgd.recipes.combinations import complaints, not_in_torch
+from stages.sgd.recipes.fields import (
     Batch,
     Data,
     Intercept,
@@ -20,7 +20,7 @@ from stages.sgd.fields import (
     Start,
     short,
 )
-from stages.sgd.schema import (
+from stages.sgd.recipes.schema import (
     Count,
     Dataset,
     Name,

@@ -5,8 +5,8 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Count, Positive, Replicas, Section
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Count, Positive, Replicas, Section
 
 
 class Rates(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from stages.sgd.schema import Count, Loss, Number, Positive, Scales, Section, Seed
+from stages.sgd.recipes.schema import Count, Loss, Number, Positive, Scales, Section, Seed
 
 Source = Literal["none", "constant", "label"]
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stages.sgd.recipe import Recipe
+    from stages.sgd.recipes.recipe import Recipe
 
 
 def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:

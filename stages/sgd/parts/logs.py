@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.datasets import Draw
-from stages.sgd.losses import LOSSES
-from stages.sgd.models import Epoch, Examples, covered, recipe_inputs, stated_parameters
-from stages.sgd.recipe import Recipe
-from stages.sgd.scores import objective, verdicts
+from stages.sgd.parts.datasets import Draw
+from stages.sgd.parts.losses import LOSSES
+from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs, stated_parameters
+from stages.sgd.parts.scores import objective, verdicts
+from stages.sgd.recipes.recipe import Recipe
 
 
 class Setting(NamedTuple):

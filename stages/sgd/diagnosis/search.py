@@ -10,11 +10,11 @@ from itertools import chain
 
 import numpy as np
 
-from stages.sgd.candidates import Curve, Search
-from stages.sgd.columns import Columns, Ground, apart
-from stages.sgd.intervals import Candidate, narrowed, simplest, solved
-from stages.sgd.recipe import Recipe
-from stages.sgd.vocabulary import LATE, UPDATE, Vocabulary, replace_unchecked, subsets
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.columns import Columns, Ground, apart
+from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
+from stages.sgd.diagnosis.vocabulary import LATE, UPDATE, Vocabulary, replace_unchecked, subsets
+from stages.sgd.recipes.recipe import Recipe
 
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
 ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals

@@ -5,10 +5,10 @@ Shapes: θ (d, replicas) of the stated model, X (N, columns), y (N,).
 
 import numpy as np
 
-from stages.sgd.datasets import true_function
-from stages.sgd.losses import LOSSES
-from stages.sgd.models import features, output, penalty
-from stages.sgd.schema import Objective
+from stages.sgd.parts.datasets import true_function
+from stages.sgd.parts.losses import LOSSES
+from stages.sgd.parts.models import features, output, penalty
+from stages.sgd.recipes.schema import Objective
 
 
 def objective(stated: Objective, theta: np.ndarray, X: np.ndarray, y: np.ndarray) -> np.ndarray:

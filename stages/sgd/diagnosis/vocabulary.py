@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from stages.sgd.candidates import Curve, Option, Search
-from stages.sgd.datasets import draw
 from stages.sgd.deviations import get, replace
-from stages.sgd.logs import setting
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Section
+from stages.sgd.diagnosis.candidates import Curve, Option, Search
+from stages.sgd.parts.datasets import draw
+from stages.sgd.parts.logs import setting
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Section
 
 UPDATE = (  # fields that change the update, and not what is logged before it
     "derivative",

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.candidates import Option, Search
-from stages.sgd.columns import Columns, Ground, apart
-from stages.sgd.recipe import Recipe
-from stages.sgd.vocabulary import Vocabulary
+from stages.sgd.diagnosis.candidates import Option, Search
+from stages.sgd.diagnosis.columns import Columns, Ground, apart
+from stages.sgd.diagnosis.vocabulary import Vocabulary
+from stages.sgd.recipes.recipe import Recipe
 
 WINDOWS = 8
 FEW = 12  # replicas of a candidate at first

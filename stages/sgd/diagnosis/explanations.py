@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.sgd.candidates import Curve, Search
-from stages.sgd.columns import Columns, Ground
-from stages.sgd.likelihood import Laws
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Section
-from stages.sgd.search import Digits
-from stages.sgd.vocabulary import Vocabulary
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.diagnosis.likelihood import Laws
+from stages.sgd.diagnosis.search import Digits
+from stages.sgd.diagnosis.vocabulary import Vocabulary
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Section
 
 CREDIBLE = 0.9
 UNFIT = 0.03  # a rank of the distance below it says that no candidate explains the curve

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.candidates import Option
-from stages.sgd.columns import Columns, Ground
-from stages.sgd.recipe import Recipe
+from stages.sgd.diagnosis.candidates import Option
+from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.recipes.recipe import Recipe
 
 GRID, COARSE = 33, 13  # rates at which a value is computed before it is solved for
 FINER = 11  # points of a finer grid

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.datasets import draw
-from stages.sgd.draws import draw_run, rates
-from stages.sgd.logs import Setting, setting
-from stages.sgd.models import Epoch
-from stages.sgd.recipe import Recipe
-from stages.sgd.values import follows, line, logged
-from stages.sgd.vocabulary import Vocabulary
+from stages.sgd.diagnosis.values import follows, line, logged
+from stages.sgd.diagnosis.vocabulary import Vocabulary
+from stages.sgd.parts.datasets import draw
+from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.logs import Setting, setting
+from stages.sgd.parts.models import Epoch
+from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 MEMORY = 4_000_000  # numbers of the paths of one call

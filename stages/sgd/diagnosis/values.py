@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.logs import Logger, Setting, own_objective
-from stages.sgd.losses import LOSSES
-from stages.sgd.models import Epoch, covered, recipe_inputs
-from stages.sgd.recipe import Recipe
+from stages.sgd.parts.logs import Logger, Setting, own_objective
+from stages.sgd.parts.losses import LOSSES
+from stages.sgd.parts.models import Epoch, covered, recipe_inputs
+from stages.sgd.recipes.recipe import Recipe
 
 
 def logged(

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.fields import Data, Law
-from stages.sgd.schema import Count, Examples, Number, Positive, Scales, Section, Seed
+from stages.sgd.recipes.fields import Data, Law
+from stages.sgd.recipes.schema import Count, Examples, Number, Positive, Scales, Section, Seed
 
 
 class Gaussian(Section):

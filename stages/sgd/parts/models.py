@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stages.sgd.losses import sigmoid
-from stages.sgd.recipe import Recipe
-from stages.sgd.schema import Objective
+from stages.sgd.parts.losses import sigmoid
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Objective
 
 Examples = tuple[np.ndarray, np.ndarray]
 

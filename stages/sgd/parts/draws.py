@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from stages.sgd.datasets import Draw
-from stages.sgd.models import features, recipe_inputs
-from stages.sgd.recipe import Recipe
+from stages.sgd.parts.datasets import Draw
+from stages.sgd.parts.models import features, recipe_inputs
+from stages.sgd.recipes.recipe import Recipe
 
 BLOCK = 480  # steps drawn at a time, whole epochs of them: memory does not grow with epochs
 SHARED = ("python", "default_rng", "torch")  # generators beside which NumPy's stream keeps its seed

@@ -1,0 +1,1 @@
+"""The arithmetic, which knows neither files nor DVC."""
