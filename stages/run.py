@@ -90,7 +90,7 @@ def main(key: str, implementation: str | None, traced: bool) -> None:
     try:
         if traced:
             job = job._replace(recipe=job.recipe.model_copy(update={"replicas": 1}))
-            where, theta, epochs = start(job)
+            where, theta, epochs = start(job, followed=1)
             print(json.dumps(trace(epochs, job.recipe, where, theta)))
         else:
             write(job)
@@ -121,8 +121,8 @@ def program_job(key: str) -> Job:
     return Job(key, program.problem, objective, recipe, program.implementation, seed)
 
 
-def start(job: Job) -> tuple[Setting, np.ndarray, Iterator[Epoch]]:
-    """Return a run's examples, its initial parameters and its epochs, replica 0 followed.
+def start(job: Job, followed: int) -> tuple[Setting, np.ndarray, Iterator[Epoch]]:
+    """Return a run's examples, its initial parameters and its epochs, some replicas followed.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def start(job: Job) -> tuple[Setting, np.ndarray, Iterator[Epoch]]:
     theta, order = draw_run(recipe, data, where.trained, job.seed, key)
     train = import_module(f"stages.sgd.by_{job.implementation}").train
     eta = rates(recipe, len(where.trained[1]))
-    epochs = train(recipe, where.trained, theta, order, eta, followed=1)
+    epochs = train(recipe, where.trained, theta, order, eta, followed)
     count = len(recipe.lengths(len(where.trained[1])))
     return where, theta, tqdm(epochs, f"{key} {job.implementation}", count, disable=None)
 
@@ -157,10 +157,10 @@ def write(job: Job) -> None:
     """
     recipe, objective = job.recipe, job.objective
     fresh = parameters.load("fresh", Fresh)
-    where, _, epochs = start(job)
     examples = files.read_examples(f"data/{recipe.dataset}.csv", classes=not recipe.network)
     optimum = files.read_json(f"metrics/{job.problem}/exact.json")["objective"]
     protocol = job.key.startswith("problems.")
+    where, _, epochs = start(job, followed=0 if protocol else 1)
     run = record(epochs, recipe, objective, examples, optimum, None if protocol else where)
     if not recipe.network:
         section = parameters.load(f"datasets.{recipe.dataset}", DATASETS[recipe.dataset][0])

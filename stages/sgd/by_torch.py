@@ -1,7 +1,8 @@
 """Stochastic gradient descent with PyTorch: autograd and `torch.optim.SGD`.
 
-Every replica takes its own step at the same time: the replica axis is the last, and the replicas'
-losses are summed, so that each column's gradient is its own loss's. Shapes as in `by_numpy`.
+Every replica takes its own step at the same time: the replica axis is the last, and `backward`
+starts from a 1 for each replica's loss, so that each column's gradient is its own loss's. Shapes as
+in `by_numpy`.
 """
 
 import os
@@ -104,37 +105,39 @@ def train(
         [{"params": parts[:1], "weight_decay": decay - in_loss if mask.any() else 0}]
         + [{"params": [part]} for part in parts[1:]],
         lr=recipe.learning_rate,
+        foreach=False,  # one tensor or two: there is nothing to gather
     )
     as_trained = logged is loss and not last.any()
     weight, penalised = recipe.gradient_factor, regularization and recipe.penalty.logged
     penalised = regularization if penalised and mask.any() else 0
+    start = torch.ones(1, theta.shape[1], dtype=dtype)
     for seen, rate in zip(order, rates, strict=True):
         rows = torch.from_numpy(seen)
-        y, outputs, losses = targets[rows], [], []
-        path = np.empty((len(seen) + 1, len(theta), followed), np.dtype(recipe.precision))
-        for k, (step, eta) in enumerate(zip(rows, rate.tolist(), strict=True)):
+        targeted, outputs, losses, path = targets[rows], [], [], []
+        steps = zip(rows, inputs[:, rows].unbind(1), targeted.unbind(), rate.tolist(), strict=True)
+        for step, x, y, eta in steps:
             for group in optimizer.param_groups:
                 group["lr"] = eta
             if not recipe.accumulate:
                 optimizer.zero_grad()
             whole = joined()
             if followed:
-                path[k] = whole.detach()[:, 0, :followed]
-            z = output(whole, inputs[:, step])
-            value = loss(z, y[k])
-            total = value.sum() if weight == 1 else weight * value.sum()
+                path.append(whole.detach()[:, 0, :followed].clone())
+            z = output(whole, x)
+            value = loss(z, y)
+            total = value if weight == 1 else weight * value
             if in_loss:
-                total = total + in_loss / 2 * (parts[0] ** 2).sum()
-            total.backward()
+                total = total + in_loss / 2 * (parts[0] ** 2).sum(dim=0)
+            total.backward(start)
             outputs.append(z.detach())
             value = value.detach()
             if not as_trained:
-                value = logged(outputs[k] + last[step] * whole.detach()[-1], y[k])
+                value = logged(outputs[-1] + last[step] * whole.detach()[-1], y)
             if penalised:
                 value = value + penalised * (parts[0].detach() ** 2).sum(dim=0)
             losses.append(value)
             optimizer.step()
         after = joined().detach()[:, 0]
-        path[-1] = after[:, :followed]
+        path = torch.stack([*path, after[:, :followed]]) if followed else after[None, :, :0]
         z, value = torch.stack(outputs).numpy(), torch.cat(losses).numpy()
-        yield Epoch(seen, z, y.numpy(), value, after.numpy(), path)
+        yield Epoch(seen, z, targeted.numpy(), value, after.numpy(), path.numpy())
