@@ -102,7 +102,7 @@ def loss_errors(rng: np.random.Generator, section: Gradients, loss: str) -> dict
     if loss == "hinge":
         away = np.abs(y * z - 1) > 1e-3
         z, y = z[away], y[away]
-    by_hand = DERIVATIVES[loss, "exact"](z, y, z)
+    by_hand = DERIVATIVES[loss, "exact"](z, y, z, None)
     references = {
         "autograd": autograd(lambda t: by_torch.LOSSES[loss](t, torch.from_numpy(y)), z),
         "complex_step": COMPLEX_LOSSES[loss](z + 1j * STEP, y).imag / STEP,

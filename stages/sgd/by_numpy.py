@@ -97,6 +97,7 @@ class Batch:
         theta = np.pad(theta, ((0, self.size - len(theta)), (0, 0))).astype(self.dtype)
         return np.stack([theta, np.zeros_like(theta)]) if self.accumulate else theta
 
+    @np.errstate(over="ignore")  # e^(yz), where the derivative is 0
     def advance(
         self, theta: np.ndarray, examples: np.ndarray, rates: np.ndarray, followed: int = 0
     ) -> Epoch:
@@ -119,32 +120,37 @@ class Batch:
         z, squares = np.empty_like(y), np.zeros((len(y), y.shape[2]), self.dtype)
         path = np.empty((len(rows) + 1, len(theta), followed), self.dtype)
         x = np.empty((len(self.output), *rows.shape[1:]), self.dtype)
+        g = np.empty_like(z[0])  # made once: arrays made anew at each step cost as much as it does
+        slopes = [np.empty_like(theta) for _ in z[0]][:2] if self.network else []
         extra = None if self.log is None else np.empty_like(z)
         rates = rates.astype(self.dtype)
         scales, decays = rates * self.weight, self._decays(rates)
-        penalised = self.logged.any()
-        for k, step in enumerate(rows):
-            path[k] = theta[:, :followed]
-            self.output.take(step, axis=1, out=x, mode="clip")
+        weights, penalised = theta[: self.rows], self.logged.any()
+        steps = zip(rows, z, y, rates, scales, strict=True)
+        for k, (seen, z_, y_, rate, scale) in enumerate(steps):
+            if followed:
+                path[k] = theta[:, :followed]
+            self.output.take(seen, axis=1, out=x, mode="clip")
             if self.network:
-                self._step_network(theta, total, x[0], y[k], rates[k], z[k])
+                self._step_network(theta, total, x[0], y_, rate, z_, g, slopes)
                 continue
-            np.einsum("dbr,dr->br", x, theta, out=z[k])  # z = θ·x
+            np.einsum("dbr,dr->br", x, theta, out=z_)  # z = θ·x
             if extra is not None:
-                extra[k] = self.log[step] * theta[-1]
+                extra[k] = self.log[seen] * theta[-1]
             if penalised:
-                self._squares(theta, squares[k])
+                self._squares(weights, squares[k])
             if self.gradient is not self.output:
-                self.gradient.take(step, axis=1, out=x, mode="clip")
-            g = self._derivative(z[k], y[k], x)
+                self.gradient.take(seen, axis=1, out=x, mode="clip")
+            factor = self._derivative(z_, y_, x, g)
             if total is not None:
-                total += (x * (self.weight[0] * g)).sum(axis=1) + self.shrink * self.mask * theta
-                theta -= rates[k] * total
+                gradient = (x * (self.weight[0] * factor)).sum(axis=1)
+                total += gradient + self.shrink * self.mask * theta
+                theta -= rate * total
                 continue
-            g *= scales[k]
-            x *= g
+            factor *= scale
+            x *= factor
             if decays is not None:
-                self._shrink(theta, decays[k])
+                weights *= 1 - (1 - decays[k]) * self.mask[: self.rows] if self.odd else decays[k]
             theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
         path[-1] = theta[:, :followed]
         losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
@@ -158,42 +164,49 @@ class Batch:
         y: np.ndarray,
         rate: np.ndarray,
         z: np.ndarray,
+        factors: np.ndarray,
+        slopes: list[np.ndarray],
     ) -> None:
-        gradient, factors = 0, []
+        weight = self.weight[0] * rate if total is None else self.weight[0]
         for b, example in enumerate(x):
-            z[b], slope = two_layer(theta, example)
-            factors.append(self.weight[0] * self._derivative(z[b], y[b], example))
-            slope *= factors[b]
-            gradient = gradient + slope if b else slope
-        if self.update != "simultaneous":
-            self._one_after_the_other(theta, x, factors, rate)
-            return
-        if total is not None:
-            total += gradient
-            gradient = total.copy()
-        gradient *= rate
-        theta -= gradient
 
-    def _one_after_the_other(
-        self, theta: np.ndarray, x: np.ndarray, factors: list[np.ndarray], rate: np.ndarray
-    ) -> None:
+            def outer(f: np.ndarray, b: int = b, example: np.ndarray = example) -> np.ndarray:
+                """Return w g, times η unless the gradient accumulates."""
+                g = self._derivative(f, y[b], example, factors[b])
+                return np.multiply(g, weight, out=factors[b])
+
+            two_layer(theta, example, outer, z[b], slopes[min(b, 1)])
+            if b:
+                slopes[0] += slopes[1]
+        if self.update != "simultaneous":
+            self._one_after_the_other(theta, x, factors)
+            return
+        if total is None:
+            theta -= slopes[0]
+            return
+        total += slopes[0]
+        theta -= rate * total
+
+    def _one_after_the_other(self, theta: np.ndarray, x: np.ndarray, factors: np.ndarray) -> None:
         """Change one part, then take the next part's slope there; the residual is from before."""
         for part in map("abu".index, self.update.split("_")):
             slopes = (np.split(two_layer(theta, example)[1], 3)[part] for example in x)
             block = np.split(theta, 3)[part]
-            block -= rate * sum(g * slope for g, slope in zip(factors, slopes, strict=True))
+            block -= sum(g * slope for g, slope in zip(factors, slopes, strict=True))
 
-    def _derivative(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def _derivative(
+        self, z: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray
+    ) -> np.ndarray:
         """Return g, the factor of x in the gradient, one for all features or one per feature."""
         if self.margin:  # one loss of the summed margin Σ yz, whose label is 1
             z, y, labels = np.broadcast_to((y * z).sum(axis=0), z.shape), np.ones_like(y), y
             return labels * self._by_rule(z, y, x)  # g = y ℓ′(Σ yz)
         if len(self.rules) == 1:
-            return self.rules[0][0](z, y, x)
+            return self.rules[0][0](z, y, x, out)
         return self._by_rule(z, y, x)
 
     def _by_rule(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        found = [rule(z[..., c], y[..., c], x[..., c]) for rule, c in self.rules]
+        found = [rule(z[..., c], y[..., c], x[..., c], None) for rule, c in self.rules]
         whole = np.empty(max((g.shape[:-1] for g in found), key=len) + z.shape[-1:], self.dtype)
         for g, (_, columns) in zip(found, self.rules, strict=True):
             whole[..., columns] = g
@@ -205,16 +218,8 @@ class Batch:
             return None
         return 1 - np.where(self.times_rate, rates, 1) * self.shrink
 
-    def _shrink(self, theta: np.ndarray, decay: np.ndarray) -> None:
-        """Multiply by the decay what λ covers."""
-        if self.odd:
-            theta *= 1 - (1 - decay) * self.mask
-        else:
-            theta[: self.rows] *= decay
-
-    def _squares(self, theta: np.ndarray, out: np.ndarray) -> None:
+    def _squares(self, weights: np.ndarray, out: np.ndarray) -> None:
         """Write Σ mⱼθⱼ² into `out`."""
-        weights = theta[: self.rows]
         masked = weights * self.mask[: self.rows] if self.odd else weights
         np.einsum("dr,dr->r", masked, weights, out=out)
 

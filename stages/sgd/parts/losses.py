@@ -1,7 +1,8 @@
 """Each loss beside its derivative, and the wrong derivatives that people write.
 
 Every function takes outputs z and labels or targets y, of shapes that broadcast, in the field's
-notation ℓ(z, y); with z = θ·x, ∇θℓ is the derivative times x (problems 1, 2 and 7).
+notation ℓ(z, y); with z = θ·x, ∇θℓ is the derivative times x (problems 1, 2 and 7). A derivative
+is written into `out` where one is given: a trainer asks for it at every step.
 """
 
 from collections.abc import Callable
@@ -25,14 +26,13 @@ def logistic_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     return loss
 
 
-def logistic_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz) = −y / (1 + e^(yz))."""
-    m = y * z
-    with np.errstate(over="ignore"):
-        np.exp(m, out=m)
-    m += 1
-    np.divide(y, m, out=m)
-    return np.negative(m, out=m)
+def logistic_derivative(z: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz) = −y / (1 + e^(yz)); where e^(yz) overflows, −0."""
+    g = np.multiply(y, z, out=out)
+    np.exp(g, out=g)
+    g += 1
+    np.divide(y, g, out=g)
+    return np.negative(g, out=g)
 
 
 def hinge_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -42,9 +42,9 @@ def hinge_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.maximum(loss, 0, out=loss)
 
 
-def hinge_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+def hinge_derivative(z: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Return ∂/∂z max(0, 1 − yz) = −y where yz < 1, else 0: at the kink as PyTorch's `relu`."""
-    g = y * z
+    g = np.multiply(y, z, out=out)
     np.less(g, 1, out=g)
     g *= y
     return np.negative(g, out=g)
@@ -55,25 +55,25 @@ def squared_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (z - y) ** 2 / 2
 
 
-def squared_derivative(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+def squared_derivative(z: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Return ∂/∂z ½(z − y)² = z − y."""
-    return z - y
+    return np.subtract(z, y, out=out)
 
 
 LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
-# By loss and `derivative`. Each takes z, y and the inputs x of the gradient, of shape (d, ...), and
-# returns the factor of x: one for all features, or one per feature.
-Derivative = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+# By loss and `derivative`. Each takes z, y, the inputs x of the gradient, of shape (d, ...), and
+# where to write if it can, and returns the factor of x: one for all features, or one per feature.
+Derivative = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
 DERIVATIVES: dict[tuple[str, str], Derivative] = {
-    ("logistic", "exact"): lambda z, y, x: logistic_derivative(z, y),
-    ("hinge", "exact"): lambda z, y, x: hinge_derivative(z, y),
-    ("squared", "exact"): lambda z, y, x: squared_derivative(z, y),
-    ("logistic", "one_minus_loss"): lambda z, y, x: (1 - logistic_loss(z, y)) * y,
-    ("logistic", "flipped_exponent"): lambda z, y, x: -y * sigmoid(y * z),
-    ("logistic", "label_forgotten"): lambda z, y, x: -sigmoid(-y * z),
-    ("hinge", "label_forgotten"): lambda z, y, x: -(y * z < 1).astype(z.dtype),
-    ("squared", "label_forgotten"): lambda z, y, x: z.copy(),
-    ("logistic", "label_forgotten_in_exponent"): lambda z, y, x: -y * sigmoid(-z),
-    ("logistic", "per_feature"): lambda z, y, x: -y * sigmoid(-x * z),
+    ("logistic", "exact"): lambda z, y, x, out: logistic_derivative(z, y, out),
+    ("hinge", "exact"): lambda z, y, x, out: hinge_derivative(z, y, out),
+    ("squared", "exact"): lambda z, y, x, out: squared_derivative(z, y, out),
+    ("logistic", "one_minus_loss"): lambda z, y, x, out: (1 - logistic_loss(z, y)) * y,
+    ("logistic", "flipped_exponent"): lambda z, y, x, out: -y * sigmoid(y * z),
+    ("logistic", "label_forgotten"): lambda z, y, x, out: -sigmoid(-y * z),
+    ("hinge", "label_forgotten"): lambda z, y, x, out: -(y * z < 1).astype(z.dtype),
+    ("squared", "label_forgotten"): lambda z, y, x, out: z.copy(),
+    ("logistic", "label_forgotten_in_exponent"): lambda z, y, x, out: -y * sigmoid(-z),
+    ("logistic", "per_feature"): lambda z, y, x, out: -y * sigmoid(-x * z),
 }

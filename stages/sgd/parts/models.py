@@ -5,6 +5,7 @@ the weights of the features; the weight of what follows them, if anything does, 
 network's θ is (a, b, u), p entries each.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +123,13 @@ def output(model: str, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     return np.stack([(u * sigmoid(a * x + b)).sum(axis=0) for x in X[:, 0]])
 
 
-def two_layer(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_layer(
+    theta: np.ndarray,
+    x: np.ndarray,
+    outer: Callable[[np.ndarray], np.ndarray] | None = None,
+    f: np.ndarray | None = None,
+    gradient: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Return f(x) = Σⱼ uⱼ σ(aⱼx + bⱼ) and its gradient ∇θ f (problem 6).
 
     With s = σ(ax + b) and σ′ = σ(1 − σ): ∇u f = s, ∇b f = u ⊙ s ⊙ (1 − s), ∇a f = x ∇b f.
@@ -133,27 +140,35 @@ def two_layer(theta: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         θ = (a, b, u).
     x : numpy.ndarray, shape (...)
         An example for each column.
+    outer : callable, optional
+        Gives the factor of the gradient, by the chain rule, from f: ℓ′(f) for ∇θ ℓ(f).
+    f, gradient : numpy.ndarray, optional
+        Where to write them.
 
     Returns
     -------
     f : numpy.ndarray, shape (...)
         Outputs.
     gradient : numpy.ndarray, shape (3p, ...)
-        Gradients of the outputs.
+        Gradients of the outputs, times the factor.
     """
     a, b, u = np.split(theta, 3)
-    gradient = np.empty(np.broadcast_shapes(theta.shape, (len(theta), *x.shape)), theta.dtype)
+    if gradient is None:
+        gradient = np.empty(np.broadcast_shapes(theta.shape, (len(theta), *x.shape)), theta.dtype)
     by_a, by_b, s = np.split(gradient, 3)
-    np.multiply(a, x, out=s)
-    s += b
-    np.negative(s, out=s)
+    np.multiply(a, -x, out=s)
+    s -= b
     with np.errstate(over="ignore"):
         np.exp(s, out=s)
     s += 1
     np.reciprocal(s, out=s)
     np.multiply(u, s, out=by_a)
-    f = by_a.sum(axis=0)
+    f = by_a.sum(axis=0, out=f)
     np.subtract(1, s, out=by_b)
+    if outer is not None:
+        factor = outer(f)
+        by_a *= factor
+        s *= factor
     by_b *= by_a
     np.multiply(x, by_b, out=by_a)
     return f, gradient
