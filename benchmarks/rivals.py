@@ -100,41 +100,64 @@ def numba_loop(
 def scalar_loop(
     recipe: Recipe, X: np.ndarray, y: np.ndarray, theta: np.ndarray, order: np.ndarray
 ) -> Run:
-    """Take replica 0's steps as the printed NumPy programs do: one example and one vector a step.
+    """Take replica 0's steps in the way of the printed NumPy programs, the formulas put right.
 
-    Parameters as those of `numba_loop`.
+    One example a step; loss and gradient each work out the output for themselves, appending the
+    constant to the features as they go; the network's gradient goes through diagonal matrices.
+    Only the draw of the example is left out. Parameters as those of `numba_loop`.
     """
     λ, η, hinge = recipe.penalised, recipe.learning_rate, recipe.objective.loss == "hinge"
-    table = X if recipe.network else inputs(recipe.objective.model, X)
-    mask = None if recipe.network else covered(recipe, X)
+    affine = recipe.objective.model == "affine"
+    table = X if recipe.network else features(recipe.objective.model, X)
+    covers = None if recipe.network else int(covered(recipe, X).sum())
     targets, examples = y.tolist(), order[:, 0].tolist()
 
-    def linear() -> np.ndarray:
+    def extended(x: np.ndarray) -> np.ndarray:
+        return np.append(x, 1) if affine else x
+
+    def classifier_loss(w: np.ndarray, x: np.ndarray, target: float) -> float:
+        margin = target * (w @ extended(x))
+        if hinge:
+            return np.max([0, 1 - margin]) + λ * (w[:covers] @ w[:covers].T)
+        return np.log(1 + np.exp(-margin))
+
+    def classifier_gradient(w: np.ndarray, x: np.ndarray, target: float) -> np.ndarray:
+        x = extended(x)
+        margin = target * (w @ x)
+        if not hinge:
+            return -target * x / (1 + np.exp(margin))
+        decay = 2 * λ * np.append(w[:covers], np.zeros(len(w) - covers))
+        return decay - target * x if margin < 1 else decay
+
+    def sigmoid(t: np.ndarray) -> np.ndarray:
+        return 1 / (1 + np.exp(-t))
+
+    def slope(t: np.ndarray) -> np.ndarray:
+        return sigmoid(t) * (1 - sigmoid(t))
+
+    def network(w: np.ndarray, x: np.ndarray) -> float:
+        a, b, u = np.split(w, 3)
+        return np.sum(u * sigmoid(a * np.reshape(x, (-1, 1)) + b), axis=1)[0]
+
+    def network_loss(w: np.ndarray, x: np.ndarray, target: float) -> float:
+        return (network(w, x) - target) ** 2 / 2
+
+    def network_gradient(w: np.ndarray, x: np.ndarray, target: float) -> np.ndarray:
+        a, b, u = np.split(w, 3)
+        by_a, by_b = np.diag(slope(a * x + b)) @ u * x, np.diag(slope(a * x + b)) @ u
+        return (network(w, x) - target) * np.append(np.append(by_a, by_b), sigmoid(a * x + b))
+
+    loss = network_loss if recipe.network else classifier_loss
+    gradient = network_gradient if recipe.network else classifier_gradient
+
+    def run() -> np.ndarray:
         w, losses = theta[:, 0].copy(), []
         for i in examples:
-            x, target = table[i], targets[i]
-            m = target * np.dot(w, x)
-            loss = max(0, 1 - m) if hinge else np.log(1 + np.exp(-m))
-            gradient = (-target * x if m < 1 else 0 * x) if hinge else -target * x / (1 + np.exp(m))
-            if λ:
-                loss += λ * np.sum(mask * w**2)
-                gradient = gradient + 2 * λ * mask * w
-            losses.append(loss)
-            w = w - η * gradient
+            losses.append(loss(w, table[i], targets[i]))
+            w = w - η * gradient(w, table[i], targets[i])
         return w
 
-    def network() -> np.ndarray:
-        (a, b, u), losses = np.split(theta[:, 0].copy(), 3), []
-        for i in examples:
-            x = table[i, 0]
-            s = 1 / (1 + np.exp(-(a * x + b)))
-            residual = np.sum(u * s) - targets[i]
-            losses.append(residual**2 / 2)
-            by_b = u * s * (1 - s)
-            a, b, u = a - η * residual * x * by_b, b - η * residual * by_b, u - η * residual * s
-        return np.concatenate([a, b, u])
-
-    return network if recipe.network else linear
+    return run
 
 
 def barest_torch(
@@ -142,8 +165,8 @@ def barest_torch(
 ) -> Run:
     """Take all replicas' steps with one tensor: zero_grad, loss, backward, step.
 
-    λ covers the whole tensor and is not in a loss that is recorded: nothing is. Parameters as
-    those of `numba_loop`.
+    λ covers the whole tensor, and of the loss only what is differentiated is recorded. Parameters
+    as those of `numba_loop`.
     """
     import torch
     from torch.nn.functional import logsigmoid, relu
@@ -155,6 +178,7 @@ def barest_torch(
     def run() -> np.ndarray:
         tensor = torch.from_numpy(theta.copy()).requires_grad_()
         optimizer = torch.optim.SGD([tensor], lr=η, weight_decay=decay)
+        losses = []
         for step in rows:
             optimizer.zero_grad()
             x, target = table[:, step], targets[step]
@@ -165,6 +189,7 @@ def barest_torch(
                 margins = target * (tensor * x).sum(dim=0)
                 loss = -logsigmoid(margins) if kind == "logistic" else relu(1 - margins)
             loss.sum().backward()
+            losses.append(loss.detach())
             optimizer.step()
         return tensor.detach().numpy()
 
