@@ -107,8 +107,9 @@ def declared(folder):
 
 
 def needed(stage, produced):
-    """Return the outputs that a stage reads, those below a declared folder among them."""
-    return {o for o in produced if any(f"{o}/".startswith(f"{f}/") for f in stage.files)}
+    """Return the outputs that a stage reads: below a declared folder, or as a part of a folder."""
+    below = {o for o in produced if any(f"{o}/".startswith(f"{f}/") for f in stage.files)}
+    return below | {o for o in produced if any(f.startswith(f"{o}/") for f in stage.files)}
 
 
 def run(folder, *commands):
@@ -170,11 +171,15 @@ def params():
 
 @pytest.fixture
 def scratch(tmp_path, monkeypatch, params):
-    """An empty working directory with a params.yaml that the test may rewrite."""
+    """A working directory with nothing but a params.yaml, which the test may rewrite."""
     monkeypatch.chdir(tmp_path)
 
     def write(changed=params):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+        for name, entries in changed.items():  # its copies
+            path = tmp_path / parameters.COPY.format(name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(yaml.safe_dump(entries, sort_keys=False))
 
     write()
     return write

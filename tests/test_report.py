@@ -17,7 +17,7 @@ from browser import complaints, violations, widest
 from conftest import ROOT
 from pypdf import PdfReader
 
-from stages import report
+from stages import check, report
 from stages.common.files import InputError
 from stages.figures import formulas
 from stages.sgd import deviations
@@ -227,6 +227,7 @@ def test_the_page_is_what_the_stage_writes(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "plots", tmp_path / "plots")
     (tmp_path / "plots/report.html").unlink()
     monkeypatch.chdir(tmp_path)
+    check.main()
     report.main()
     assert Path("plots/report.html").read_bytes() == PAGE.read_bytes()
 
