@@ -1,6 +1,7 @@
 """The two implementations under the protocol."""
 
 import hashlib
+import random
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import ROOT, section
+from conftest import ROOT, load_recipe, section
 
 from stages import dataset, run
 from stages.common.files import (
@@ -145,3 +146,16 @@ def test_divergence_is_reported_and_writes_nothing(implementation, short, scratc
     assert re.fullmatch(pattern, str(refusal.value))
     assert not list(Path("data").rglob("two_layer/**/*.csv"))
     assert [path.name for path in Path("metrics/two_layer").iterdir()] == ["exact.json"]
+
+
+@pytest.mark.parametrize("examples", [1, 2, 29, 30])
+def test_pythons_generator_draws_what_python_draws(examples, short):
+    recipe = load_recipe("appendix_a", order={"generator": "python", "examples": examples})
+    recipe = recipe.model_copy(update={"epochs": 40})
+    data = datasets.draw(section("gaussian"))
+    _, order = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    drawn = np.concatenate(list(order))[:, 0]
+    for replica in (0, 1, 31):
+        python = random.Random(replica)
+        expected = [python.randint(0, examples - 1) for _ in range(40 * 30)]
+        assert drawn[:, replica].tolist() == expected
