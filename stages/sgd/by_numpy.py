@@ -90,6 +90,7 @@ class Batch:
         self.times_rate = column(r.penalty.times_rate for r in recipes)
         self.logged = column(r.penalty.logged * r.penalised for r in recipes)[0]
         self.rows = int(self.mask.any(axis=1).nonzero()[0].max(initial=-1)) + 1
+        self.rows *= bool(self.shrink.any() or self.logged.any())
         self.odd = not self.mask[: self.rows].all()  # mostly λ covers these leading rows whole
 
     def state(self, theta: np.ndarray) -> np.ndarray:
@@ -124,10 +125,10 @@ class Batch:
         slopes = [np.empty_like(theta) for _ in z[0]][:2] if self.network else []
         extra = None if self.log is None else np.empty_like(z)
         rates = rates.astype(self.dtype)
-        scales, decays = rates * self.weight, self._decays(rates)
+        scales, decays = _each(rates * self.weight), _each(self._decays(rates))
         weights, penalised = theta[: self.rows], self.logged.any()
-        steps = zip(rows, z, y, rates, scales, strict=True)
-        for k, (seen, z_, y_, rate, scale) in enumerate(steps):
+        steps = zip(rows, z, y, rates, scales, decays, strict=True)
+        for k, (seen, z_, y_, rate, scale, decay) in enumerate(steps):
             if followed:
                 path[k] = theta[:, :followed]
             self.output.take(seen, axis=1, out=x, mode="clip")
@@ -149,8 +150,8 @@ class Batch:
                 continue
             factor *= scale
             x *= factor
-            if decays is not None:
-                weights *= 1 - (1 - decays[k]) * self.mask[: self.rows] if self.odd else decays[k]
+            if self.rows:
+                weights *= 1 - (1 - decay) * self.mask[: self.rows] if self.odd else decay
             theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
         path[-1] = theta[:, :followed]
         losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
@@ -212,10 +213,8 @@ class Batch:
             whole[..., columns] = g
         return whole
 
-    def _decays(self, rates: np.ndarray) -> np.ndarray | None:
+    def _decays(self, rates: np.ndarray) -> np.ndarray:
         """Return 1 − η c λ, shape (T, 1) or (T, R), or 1 − c λ where η does not multiply it."""
-        if not self.shrink.any():
-            return None
         return 1 - np.where(self.times_rate, rates, 1) * self.shrink
 
     def _squares(self, weights: np.ndarray, out: np.ndarray) -> None:
@@ -280,6 +279,11 @@ def _stack(
             rows += len(y)
         firsts.append(starts[key])
     return tables, firsts
+
+
+def _each(values: np.ndarray) -> list[float] | np.ndarray:
+    """Return the rows of (T, 1) or (T, R): numbers, which multiply faster, where they are one."""
+    return values[:, 0].tolist() if values.shape[1] == 1 else values
 
 
 def _wide(table: np.ndarray, width: int) -> np.ndarray:
