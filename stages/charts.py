@@ -16,14 +16,17 @@ from stages.sgd.recipes.schema import Name
 POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
 OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
+RECORDED = {"": "as submitted", "best": "the best recipe", "right": "the right program"}
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
 def main() -> None:
-    """Write a table a chart: two folders of curves, one of ablations, and the survey's costs.
+    """Write a table a chart: three folders of curves, one of ablations, and the survey's costs.
 
     `plots/curves/<problem>.csv` has the protocol and the report's programs,
-    `plots/curves_of_others/<problem>.csv` PyTorch's protocol and the programs of other authors.
+    `plots/curves_of_others/<problem>.csv` PyTorch's protocol and the programs of other authors,
+    `plots/recorded_curves/<name>.csv` a submission, the recipe that explains it best and the right
+    program.
     Columns: `epoch`; `curve`, in words; `loss`, the median over replicas of the sampled loss, with
     its 5 % and 95 % quantiles `lower` and `upper`; `optimum`, of the stated objective.
     `plots/ablations/<name>.csv` has a row a `difference` and `quantity`: the Shapley `value`.
@@ -51,6 +54,9 @@ def main() -> None:
     for name, pair in parameters.load_copy("ablations", dict[Name, dict[Name, Name]]).items():
         words, table = ablation(titles[pair["problem"]], name)
         write(f"plots/ablations/{name}.csv", words, table)
+    for name in parameters.load_copy("submissions", dict[Name, dict[str, object]]):
+        words, table = recorded(name)
+        write(f"plots/recorded_curves/{name}.csv", words, table)
     words, table = costs(titles)
     write("plots/costs.csv", words, table)
     files.say("plots/curves", f"{len(titles)} problems, {len(programs)} programs")
@@ -76,6 +82,24 @@ def thinned(label: str, folder: str) -> pd.DataFrame:
     columns = {"epoch": rows["epoch"], "curve": label, "loss": rows["sampled_loss"]}
     bounds = {part: rows[f"sampled_loss_{part}"] for part in ("lower", "upper")}
     return pd.DataFrame(columns | bounds | {"optimum": rows["optimum"]})
+
+
+def recorded(name: str) -> tuple[tuple[str, str, str], pd.DataFrame]:
+    """Return the words and curves of a submission; a step 0 has no place on a log axis."""
+    found = files.read_json(f"metrics/submissions/{name}_evidence.json")
+    series, curves = files.read_frame(f"plots/submissions/{name}.csv"), []
+    rows = series.iloc[np.unique(np.geomspace(1, len(series), POINTS).round().astype(int)) - 1]
+    for label, words in RECORDED.items():
+        middle = label or "loss"
+        if middle in rows:
+            bounds = {
+                part: rows.get(f"{label}_{part}", rows[middle]) for part in ("lower", "upper")
+            }
+            columns = {"epoch": rows["position"], "curve": words, "loss": rows[middle], **bounds}
+            curves.append(pd.DataFrame(columns).assign(optimum=np.nan))
+    table = pd.concat(curves)
+    title = f"{spelled(name)}: explained {found['explained']}"
+    return ("Recorded curves", title, found["sentence"]), table[table["epoch"] > 0]
 
 
 def signed(value: float) -> str:

@@ -170,7 +170,6 @@ def write(
     undone = undoing(sure[0].recipe, stated, section) if sure else {}
     band = bands(curve, section, [e.recipe for e in sure[:1]], asked)
     files.write_json(f"metrics/submissions/{name}.json", {"verdict": verdict})
-    said = sentence(verdict, recipes, shares, undone, used, tried)
     files.write_json(
         f"metrics/submissions/{name}_evidence.json",
         {
@@ -182,13 +181,10 @@ def write(
             "recipes": recipes,
             "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
             "objective": undone,
-            "sentence": said,
+            "sentence": sentence(verdict, recipes, shares, undone, used, tried),
         },
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})
-    words = {"section": "Recorded curves", "title": name.replace("_", " "), "see": said}
-    for column, word in words.items():
-        table[column] = [word] + [""] * (len(table) - 1)
     files.write_table(f"plots/submissions/{name}.csv", table)
     files.say(f"metrics/submissions/{name}.json", f"explained {verdict}, {len(recipes)} recipes")
 

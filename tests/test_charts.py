@@ -109,7 +109,13 @@ def drawn(driver, page):
 
 def tables(folder):
     """Return the names of the tables that charts are drawn from."""
-    names = ("curves/*.csv", "curves_of_others/*.csv", "ablations/*.csv", "costs.csv")
+    names = (
+        "curves/*.csv",
+        "curves_of_others/*.csv",
+        "recorded_curves/*.csv",
+        "ablations/*.csv",
+        "costs.csv",
+    )
     found = [path for name in names for path in (folder / "plots").glob(name)]
     return {str(p.relative_to(folder)).replace("/", "_").replace(".", "_") for p in found}
 
@@ -158,7 +164,7 @@ def test_the_page_says_what_to_see_problem_by_problem(browser, shown, params):
     )
     problems = {problem["title"] for problem in params["problems"].values()}
     assert set(heads[: len(problems)]) == problems
-    assert heads[len(problems) :] == ["What deviations cost", "Figures"]
+    assert heads[len(problems) :] == ["Recorded curves", "What deviations cost", "Figures"]
     assert len(texts) == len(seen)
     assert all(text.endswith(".") for text in texts)
     assert "::" not in words

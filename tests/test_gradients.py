@@ -46,7 +46,9 @@ def test_linear_gradients(derivative, loss, example):
     theta, x, y = example
     z = (torch.tensor(theta) * torch.tensor(x)).sum(dim=0).numpy()  # both sides of a kink agree
     expected = autograd(loss, theta, x, y)
-    np.testing.assert_allclose(derivative(z, y) * x, expected, rtol=1e-12, atol=1e-12)
+    with np.errstate(over="ignore"):
+        by_hand = derivative(z, y) * x
+    np.testing.assert_allclose(by_hand, expected, rtol=1e-12, atol=1e-12)
 
 
 @st.composite

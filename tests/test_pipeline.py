@@ -102,7 +102,7 @@ def expected(leaf):
             "ablations": {f"ablate@{name}", "charts"},
             "survey": {"survey"},
             "search": DIAGNOSE,
-            "submissions": {f"diagnose@{name}"},
+            "submissions": {f"diagnose@{name}", "charts"},
             "gradients": {"gradients"},
             "divergence": {"divergence"},
             "claims": {"claims"},

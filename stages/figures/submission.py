@@ -23,7 +23,8 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
             axes.fill_between(where, *band, color=color, alpha=0.3, linewidth=0, label=words)
     axes.plot(where, table["loss"], color=RED, linewidth=1.0, label="as submitted")
     positive = table["loss"].min() > 0
-    low, high = np.nanquantile(table["loss"], (0, 1))
+    drawn = table[[c for c in ("loss", "right_lower", "right_upper") if c in table]].to_numpy()
+    low, high = np.nanmin(np.where(drawn > 0, drawn, np.nan)), np.nanmax(drawn)
     axes.set(xlabel=found["unit"], ylabel="logged loss", xscale="log")
     if positive:
         axes.set(yscale="log", ylim=(low / 2, high * 2))

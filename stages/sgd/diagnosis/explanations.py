@@ -103,9 +103,10 @@ def bands(
         with np.errstate(all="ignore"):
             columns = Columns(Ground(vocabulary), [free])
             values, _ = columns.values(np.array([recipe.learning_rate]), 0, int(chosen[-1]) + 1)
-            quantiles = np.quantile(values[chosen], (0.05, 0.95), axis=1)
+            quantiles = np.quantile(values[chosen], (0.05, 0.5, 0.95), axis=1)
         quantiles = np.where(np.abs(quantiles) < 1e300, quantiles, np.nan)
-        table |= {f"{label}_lower": quantiles[0], f"{label}_upper": quantiles[1]}
+        parts = (f"{label}_lower", label, f"{label}_upper")
+        table |= dict(zip(parts, quantiles, strict=True))
     return table
 
 

@@ -27,7 +27,11 @@ def logistic_loss(z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def logistic_derivative(z: np.ndarray, y: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz) = −y / (1 + e^(yz)); where e^(yz) overflows, −0."""
+    """Return ∂/∂z log(1 + e^(−yz)) = −y σ(−yz) = −y / (1 + e^(yz)).
+
+    Where e^(yz) overflows it is 0, with NumPy's warning: a trainer turns that off once, not here
+    at every step.
+    """
     g = np.multiply(y, z, out=out)
     np.exp(g, out=g)
     g += 1
