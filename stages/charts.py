@@ -16,7 +16,7 @@ from stages.sgd.recipes.schema import Name
 POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
 OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
-RECORDED = {"": "as submitted", "best": "the best recipe", "right": "the right program"}
+RECORDED = {"": "as submitted", "right": "the right program", "best": "the best recipe"}
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
