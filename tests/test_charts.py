@@ -109,7 +109,13 @@ def drawn(driver, page):
 
 def tables(folder):
     """Return the names of the tables that charts are drawn from."""
-    names = ("curves/*.csv", "curves_of_others/*.csv", "ablations/*.csv", "costs.csv")
+    names = (
+        "curves/*.csv",
+        "curves_of_others/*.csv",
+        "ablations/*.csv",
+        "rates/*.csv",
+        "costs.csv",
+    )
     found = [path for name in names for path in (folder / "plots").glob(name)]
     return {str(p.relative_to(folder)).replace("/", "_").replace(".", "_") for p in found}
 
