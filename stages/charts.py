@@ -21,7 +21,7 @@ QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
 def main() -> None:
-    """Write a table a chart: three folders of curves, one of ablations, and the survey's costs.
+    """Write a table a chart: curves, ablations, learning rates, and the survey's costs.
 
     `plots/curves/<problem>.csv` has the protocol and the report's programs,
     `plots/curves_of_others/<problem>.csv` PyTorch's protocol and the programs of other authors,
@@ -30,6 +30,8 @@ def main() -> None:
     Columns: `epoch`; `curve`, in words; `loss`, the median over replicas of the sampled loss, with
     its 5 % and 95 % quantiles `lower` and `upper`; `optimum`, of the stated objective.
     `plots/ablations/<name>.csv` has a row a `difference` and `quantity`: the Shapley `value`.
+    `plots/rates/<problem>.csv` has a row a learning rate of the sweep and, where `whose` and `who`
+    say so, one that the report, the protocol or other authors use.
     `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
     problems = parameters.load_copy("problems", dict[Name, Problem])
@@ -57,6 +59,9 @@ def main() -> None:
     for name in parameters.load_copy("submissions", dict[Name, dict[str, object]]):
         words, table = recorded(name)
         write(f"plots/recorded_curves/{name}.csv", words, table)
+    for problem, found in files.read_json("metrics/sweep.json").items():
+        words, table = rates(titles[problem], found, used(problem, problems[problem], programs))
+        write(f"plots/rates/{problem}.csv", words, table)
     words, table = costs(titles)
     write("plots/costs.csv", words, table)
     files.say("plots/curves", f"{len(titles)} problems, {len(programs)} programs")
@@ -163,6 +168,36 @@ def ablation(section: str, name: str) -> tuple[tuple[str, str, str], pd.DataFram
         share = shares[order[0]]["mean"]
         see += f" Most of it is {found['words'][order[0]]}, {signed(share)}."
     return (section, f"{section}: what separates {program} from {reference}", see), table
+
+
+def used(problem: str, stated: Problem, programs: dict[str, Program]) -> pd.DataFrame:
+    """Return the learning rates that a problem has been given, whose each is, and who uses it."""
+    rows = [(stated.learning_rate, "the protocol", "NumPy and PyTorch")]
+    for name, program in programs.items():
+        if program.problem == problem:
+            whose = "other authors" if OTHER.match(name) else "the report"
+            label = program.title or spelled(name.removesuffix(f"_{problem}"))
+            rows.append((program.learning_rate, whose, label))
+    table = pd.DataFrame(rows, columns=["learning_rate", "whose", "who"])
+    found = table.groupby(["whose", "learning_rate"])["who"].agg(", ".join)
+    return found.reset_index().sort_values(["whose", "learning_rate"], ascending=[False, True])
+
+
+def rates(
+    section: str, found: dict[str, object], marked: pd.DataFrame
+) -> tuple[tuple[str, str, str], pd.DataFrame]:
+    """Return the words and points of a problem's sweep, and the rates that are marked on it."""
+    columns = ("learning_rate", "gap", "lower", "upper", "diverged", "separates")
+    table = pd.DataFrame({name: found[name] for name in columns}, dtype=float)
+    best, most = (table.loc[which] for which in (table["gap"].idxmin(), table.index[-1]))
+    see = (
+        f"After {found['steps']} steps at each of {len(table)} learning rates the gap is least, "
+        f"{best['gap']:.2g}, at {best['learning_rate']:.3g}. At {most['learning_rate']:.3g} "
+        f"{100 * most['diverged']:.3g} % of the replicas diverge. Dashed are the learning rates "
+        f"in use: who trains for longer gets as far with a smaller one."
+    )
+    rows = pd.concat([table.assign(whose="", who=""), marked], ignore_index=True)
+    return (section, f"{section}: the learning rate", see), rows
 
 
 def costs(titles: dict[str, str]) -> tuple[tuple[str, str, str], pd.DataFrame]:

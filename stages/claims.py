@@ -82,10 +82,13 @@ def converge(thresholds: Thresholds, problem: str, *names: str) -> Finding:
 
 
 def cause(thresholds: Thresholds, problem: str, blamed: bool) -> Finding:
-    """Judge by the ablation of a problem what a difference is due to."""
+    """Judge by the ablation of a problem, and its sweep, what a difference is due to."""
     ablation = files.read_json(f"metrics/ablation/{problem}.json")
     names = [title(ablation[end]) for end in ("reference", "program")]
-    return causes.cause(names, ablation, identical(problem), blamed, thresholds)
+    sweep = files.read_json("metrics/sweep.json").get(problem)
+    if sweep is None:
+        raise files.InputError(f"metrics/sweep.json: {problem} is missing")
+    return causes.cause(names, ablation, sweep, identical(problem), blamed, thresholds)
 
 
 def no_kink(thresholds: Thresholds, *folders: str) -> Finding:

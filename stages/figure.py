@@ -20,6 +20,7 @@ MODULES = {  # which of stages.figures draws it, and whether on a grid
     "4b": ("curves", False),
     "ablation": ("ablation", False),
     "survey": ("survey", False),
+    "sweep": ("sweep", False),
     "submission": ("submission", False),
     "divergence": ("divergence", True),
 }

@@ -114,6 +114,7 @@ def tables(folder):
         "curves_of_others/*.csv",
         "recorded_curves/*.csv",
         "ablations/*.csv",
+        "rates/*.csv",
         "costs.csv",
     )
     found = [path for name in names for path in (folder / "plots").glob(name)]

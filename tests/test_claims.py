@@ -442,6 +442,21 @@ def ablation(repaired, reference=1.0, **shares):
 NAMES = ["appendix C", "appendix D"]
 
 
+def swept(losses, gap=None, diverged=None):
+    """Return a sweep at a rate a loss, the initial gap being 1."""
+    return {
+        "steps": 100,
+        "initial": 1.0,
+        "learning_rate": [10.0**n for n in range(len(losses))],
+        "loss": losses,
+        "gap": gap or [0.5] * len(losses),
+        "diverged": diverged or [0.0] * len(losses),
+    }
+
+
+NOWHERE = swept([1.0, 1.0])  # every rate ends with the reference's loss
+
+
 @pytest.mark.parametrize(
     ("identical", "repaired", "shares", "blamed", "free"),
     [
@@ -458,7 +473,7 @@ NAMES = ["appendix C", "appendix D"]
 )
 def test_a_cause_is_turned_by_the_ablation(identical, repaired, shares, blamed, free):
     for accused, verdict in ((True, blamed), (False, free)):
-        finding = causes.cause(NAMES, ablation(repaired, **shares), identical, accused, BY)
+        finding = causes.cause(NAMES, ablation(repaired, **shares), NOWHERE, identical, accused, BY)
         assert finding.verdict == verdict
         assert f"write {'the same' if identical else 'different'} bytes" in finding.sentence
         assert "appendix D freed of its deviations repeats the losses of appendix C" in (
@@ -467,20 +482,59 @@ def test_a_cause_is_turned_by_the_ablation(identical, repaired, shares, blamed, 
 
 
 def test_the_largest_share_is_named_first():
-    found = causes.cause(NAMES, ablation(0.0, intercept=0.2, steps=-0.6), True, False, BY)
+    found = causes.cause(NAMES, ablation(0.0, intercept=0.2, steps=-0.6), NOWHERE, True, False, BY)
     assert "150 % is due to what steps does (what intercept does −50 %)." in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("losses", "diverged", "reached", "verdict"),
+    [
+        ([1.0, 1.0], None, 0.0, "refuted"),
+        ([1.0, 1.49], None, 0.49, "refuted"),
+        ([1.0, 1.5], None, 0.5, "qualified"),
+        ([0.5, 3.0], None, 1.0, "qualified"),
+        ([2.5, 3.0], None, 0.0, "refuted"),  # both losses lie below every one that is reached
+        ([1.75, 3.0], None, 0.25, "refuted"),
+        ([1.0, 1.25, 2.0], [0.0, 0.0, 0.04], 1.0, "qualified"),
+        ([1.0, 1.25, 2.0], [0.0, 0.0, 0.06], 0.25, "refuted"),
+        ([1.0, 1.25, None], [0.0, 0.0, 0.0], 0.25, "refuted"),
+        ([1.0, 2.0], [1.0, 1.0], 0.0, "refuted"),
+    ],
+)
+def test_what_learning_rates_reach_turns_a_cause(losses, diverged, reached, verdict):
+    """The reference ends at 1 and the program at 2."""
+    told, sweep = ablation(0.0, intercept=0.9, epochs=0.1), swept(losses, diverged=diverged)
+    found = causes.cause(NAMES, told, sweep, True, True, BY)
+    assert found.verdict == verdict
+    assert found.evidence["learning_rates"]["reached"] == pytest.approx(reached)
+    assert causes.cause(NAMES, told, sweep, True, False, BY).verdict == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("gap", "near", "words"),
+    [
+        ([0.06, 0.05, 0.04], [10.0, 100.0], "near the optimum end 10 to 100."),
+        ([0.06, 0.051, 0.5], [], "near the optimum ends none."),
+    ],
+)
+def test_which_learning_rates_end_near_the_optimum(gap, near, words):
+    _, sentence, evidence = causes.within_reach(2.0, 1.0, swept([1.0, 1.0, 1.0], gap), BY)
+    assert evidence["near"] == near
+    assert sentence.endswith(words)
 
 
 @pytest.mark.parametrize("identical", [True, False])
 def test_without_a_factor_no_difference_is_left(identical):
-    finding = causes.cause(NAMES, ablation(0.0), identical, True, BY)
+    finding = causes.cause(NAMES, ablation(0.0), NOWHERE, identical, True, BY)
     assert finding.sentence.endswith("no difference is left to explain.")
     assert finding.verdict == ("refuted" if identical else "supported")
 
 
 @pytest.mark.parametrize(("gap", "shared"), [(0.0, False), (0.001, False), (0.0011, True)])
 def test_a_gap_near_0_is_not_shared_out(gap, shared):
-    found = causes.cause(NAMES, ablation(0.0, intercept=gap + 0.3, steps=-0.3), True, True, BY)
+    found = causes.cause(
+        NAMES, ablation(0.0, intercept=gap + 0.3, steps=-0.3), NOWHERE, True, True, BY
+    )
     assert ("shapley_share" in found.evidence) is shared
     assert ("too small to share out" in found.sentence) is not shared
 

@@ -93,7 +93,11 @@ def test_a_cause_is_read_from_its_problems_ablation(claim, folder):
         "sampled_loss": {"program": 2.0, "reference": 1.0, "shapley": shapley},
     }
     write(f"metrics/ablation/{problem}.json", ablation)
+    rates = {"learning_rate": [0.1, 1.0], "loss": [1.0, 1.75], "gap": [1.0, 1.0]}
+    rates |= {"steps": 30, "initial": 1.0, "diverged": [0.0, 0.0]}
+    write("metrics/sweep.json", {problem: rates})
     found = judge(claim)
+    assert found.evidence["learning_rates"]["reached"] == 0.75
     assert found.verdict == ("refuted" if claim == "p1_optimizer" else "supported")
     assert "appendix D freed of its deviations repeats the losses of appendix C" in found.sentence
 

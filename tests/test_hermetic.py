@@ -88,7 +88,7 @@ def test_each_stage_needs_what_it_declares_and_writes_the_pipelines_bytes(pipeli
 
 def test_the_files_that_are_given_hold_a_docstring_alone(pipeline):
     folder, _ = pipeline
-    assert len(packages(folder)) == 7
+    assert len(packages(folder)) == 8
     for name in packages(folder):
         body = ast.parse((folder / name).read_text()).body
         assert [type(node) for node in body] == [ast.Expr]

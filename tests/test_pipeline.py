@@ -31,6 +31,7 @@ CURVES = {  # which loss curves of programs a figure draws
 }
 PLANE = ["figure_3a", "figure_3b"]
 NETWORK = ["figure_4a"]
+SWEPT = {PROBLEMS[name]["dataset"] for name in PARAMS["sweep"]["problems"]}
 
 
 def each(stage, names):
@@ -46,10 +47,17 @@ DATASETS, PROGRAM, ABLATE = (
 )
 FIGURE_ABLATION = each("figure_ablation", ABLATIONS)
 DIAGNOSE, FIGURE_SUBMISSION = (each(s, SUBMISSIONS) for s in ("diagnose", "figure_submission"))
-FIGURES = {*CURVES, *PLANE, *NETWORK, "figure_survey", "figure_divergence"} | FIGURE_ABLATION
+FIGURES = {
+    *CURVES,
+    *PLANE,
+    *NETWORK,
+    "figure_survey",
+    "figure_sweep",
+    "figure_divergence",
+} | FIGURE_ABLATION
 FIGURES |= FIGURE_SUBMISSION
 RUNS = TRAIN["numpy"] | TRAIN["torch"] | PROGRAM
-EVERYTHING = {"check", "survey", "gradients", "divergence", "claims", "charts", "report"}
+EVERYTHING = {"check", "survey", "sweep", "gradients", "divergence", "claims", "charts", "report"}
 EVERYTHING |= DATASETS | CERTIFY | RUNS | ABLATE | DIAGNOSE | FIGURES
 
 
@@ -74,10 +82,15 @@ def expected(leaf):
         on_it = {p for p, problem in PROBLEMS.items() if problem["dataset"] == name}
         programs = {p for p, program in PROGRAMS.items() if program["dataset"] == name}
         trained = each("train_numpy", on_it) | each("train_torch", on_it)
-        found = {f"dataset@{name}", "survey"} | trained | each("program", programs)
+        found = (
+            {f"dataset@{name}", "survey"}
+            | ({"sweep"} if name in SWEPT else set())
+            | trained
+            | each("program", programs)
+        )
         return checked | found | ablations_of(dataset=[name]) | submitted("dataset", name)
     if section == "problems":
-        found = {f"train_numpy@{name}", f"train_torch@{name}", "survey", "charts"}
+        found = {f"train_numpy@{name}", f"train_torch@{name}", "survey", "sweep", "charts"}
         if rest[0] in ("dataset", "objective"):
             found.add(f"certify@{name}")
         if rest[0] == "objective":
@@ -96,11 +109,12 @@ def expected(leaf):
     return (
         checked
         | {
-            "protocol": TRAIN["numpy"] | TRAIN["torch"],
+            "protocol": TRAIN["numpy"] | TRAIN["torch"] | ({"sweep"} if name == "seed" else set()),
             "fresh": RUNS,
             "variants": {f"certify_variant@{name}"},
             "ablations": {f"ablate@{name}", "charts"},
             "survey": {"survey"},
+            "sweep": {"sweep"},
             "search": DIAGNOSE,
             "submissions": {f"diagnose@{name}", "charts"},
             "gradients": {"gradients"},
@@ -111,7 +125,9 @@ def expected(leaf):
 
 
 # Which stages rerun when a file of code changes.
-RECIPES = RUNS | ABLATE | {"check", "survey", "charts", *NETWORK, *PLANE, "gradients", "claims"}
+RECIPES = (
+    RUNS | ABLATE | {"check", "survey", "sweep", "charts", *NETWORK, *PLANE, "gradients", "claims"}
+)
 RECIPES |= {"report"}
 RECIPES |= CERTIFY | DIAGNOSE
 BY_FILE = {
@@ -122,6 +138,8 @@ BY_FILE = {
     "stages/ablate.py": ABLATE,
     "stages/diagnose.py": DIAGNOSE,
     "stages/survey.py": {"survey"},
+    "stages/sweep.py": {"sweep"},
+    "stages/cluster/shards.py": {"sweep"},
     "stages/gradients.py": {"gradients"},
     "stages/divergence.py": {"divergence"},
     "stages/claims.py": {"claims"},
@@ -134,6 +152,7 @@ BY_FILE = {
     "stages/figures/network.py": set(NETWORK),
     "stages/figures/ablation.py": FIGURE_ABLATION,
     "stages/figures/survey.py": {"figure_survey"},
+    "stages/figures/sweep.py": {"figure_sweep"},
     "stages/figures/submission.py": FIGURE_SUBMISSION,
     "stages/figures/divergence.py": {"figure_divergence"},
     "stages/figures/captions.py": {"report"},
@@ -148,12 +167,12 @@ BY_FILE = {
     | ABLATE
     | CERTIFY
     | DATASETS
-    | {"check", "survey", "claims"},
+    | {"check", "survey", "sweep", "claims"},
     "stages/sgd/parts/models.py": RECIPES - {"check", "charts", "report"},
     "stages/sgd/parts/losses.py": RECIPES - {"check", "charts", "report"},
-    "stages/sgd/parts/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "claims"},
-    "stages/sgd/parts/draws.py": RUNS | ABLATE | {"survey"},
-    "stages/sgd/parts/logs.py": RUNS | ABLATE | {"survey"},
+    "stages/sgd/parts/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "sweep", "claims"},
+    "stages/sgd/parts/draws.py": RUNS | ABLATE | {"survey", "sweep"},
+    "stages/sgd/parts/logs.py": RUNS | ABLATE | {"survey", "sweep"},
     "stages/sgd/record.py": RUNS,
     "stages/sgd/together.py": ABLATE | {"survey"},
     "stages/sgd/deviations.py": ABLATE | {"survey", "report"},
@@ -162,6 +181,7 @@ BY_FILE = {
         *each("program", [p for p, v in PROGRAMS.items() if v["implementation"] == "numpy"]),
         *ABLATE,
         "survey",
+        "sweep",
     },
     "stages/sgd/by_torch.py": {
         *TRAIN["torch"],

@@ -128,7 +128,7 @@ def test_network_starts_from_the_sources_distribution(short):
 
 def test_generators_differ_by_seed_problem_and_replica():
     keys = [(0, "svm"), (1, "svm"), (0, "logistic")]
-    draws = [rng.random() for key in keys for rng in own_generators(*key, 2)]
+    draws = [rng.random() for key in keys for rng in own_generators(*key, range(2))]
     assert len(set(draws)) == 6
 
 

@@ -55,6 +55,13 @@ FIGURES = {  # under `plots`: the group, what it is, and what is to be seen in i
         "Figure 4b. Loss of the network",
         "Loss against epoch: the report's program, and NumPy and PyTorch under one protocol.",
     ),
+    "figure_sweep.png": (
+        "sweep",
+        "How each problem ends at many learning rates",
+        "Objective less its optimum against the learning rate, four problems, with the rates that"
+        " the report, the protocol and other authors use, and the shares of replicas that diverge"
+        " and that separate the data.",
+    ),
     "figure_survey.png": (
         "survey",
         "What each deviation of each program costs",

@@ -5,15 +5,57 @@ from stages.sgd.rules import Finding, Thresholds, percent, verdict
 HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "batch.size")
 
 
+def within_reach(
+    loss: float, reference: float, sweep: dict, rules: Thresholds
+) -> tuple[float, str, dict[str, object]]:
+    """Return what share of the gap between two losses learning rates alone make up.
+
+    Learning rates reach what lies between the least and the largest loss that they end with,
+    those apart at which the share 1 − `agreement` of replicas or more diverge. A rate ends near
+    the optimum if its median gap is at most the share `near` of the initial gap.
+
+    Returns
+    -------
+    float, str, dict
+        The share, a sentence, and the numbers behind it.
+    """
+    found = zip(*(sweep[k] for k in ("learning_rate", "loss", "gap", "diverged")), strict=True)
+    kept = [(r, v, g) for r, v, g, d in found if d < 1 - rules.agreement and None not in (v, g)]
+    start = f"After {sweep['steps']} steps of the stated problem at "
+    start += f"{len(sweep['learning_rate'])} learning rates "
+    if not kept:
+        return 0.0, start + "every one diverges.", {"reached": 0.0}
+    ends = min(v for _, v, _ in kept), max(v for _, v, _ in kept)
+    moved = [min(max(value, ends[0]), ends[1]) for value in (loss, reference)]
+    share = abs(moved[0] - moved[1]) / abs(loss - reference)
+    near = [r for r, _, g in kept if g <= rules.near * sweep["initial"]]
+    sentence = (
+        f"{start}the sampled loss ends between {ends[0]:.3g} and {ends[1]:.3g}, so that they make "
+        f"up {percent(round(share, 2))} of the gap at most; "
+        + (
+            f"near the optimum end {near[0]:.3g} to {near[-1]:.3g}."
+            if near
+            else "near the optimum ends none."
+        )
+    )
+    evidence = {"least_loss": ends[0], "largest_loss": ends[1], "reached": share}
+    return share, sentence, evidence | {"near": [near[0], near[-1]] if near else []}
+
+
 def cause(
-    names: list[str], ablation: dict, same_bytes: bool, blamed: bool, rules: Thresholds
+    names: list[str],
+    ablation: dict,
+    sweep: dict,
+    same_bytes: bool,
+    blamed: bool,
+    rules: Thresholds,
 ) -> Finding:
     """Judge whether PyTorch's optimizer, or the hyper-parameters if `blamed`, explain a gap.
 
     Refuted if both implementations write the same bytes under the protocol, the repaired
     program's losses are the reference's, and the hyper-parameters, if blamed, make up less than
-    the share `blamed` of the gap; supported if the libraries do differ, or the hyper-parameters
-    make up the share `agreement`.
+    the share `blamed` of the gap, and no learning rate would make up as much; supported if the
+    libraries do differ, or the hyper-parameters make up the share `agreement`.
     """
     found = ablation["sampled_loss"]
     gap, words = found["program"] - found["reference"], ablation["words"]
@@ -35,16 +77,18 @@ def cause(
     shares = {factor: value["mean"] / gap for factor, value in found["shapley"].items()}
     tuned = sum(abs(part) for factor, part in shares.items() if factor in HYPERPARAMETERS)
     largest, *others = sorted(shares, key=lambda factor: -abs(shares[factor]))
-    said = {factor: percent(round(part, 2) + 0.0) for factor, part in shares.items()}
-    rest = ", ".join(f"{words[f]} {said[f]}" for f in others)
+    parts = {factor: percent(round(part, 2) + 0.0) for factor, part in shares.items()}
+    rest = ", ".join(f"{words[f]} {parts[f]}" for f in others)
     sentence += (
-        f"Of the gap of {gap:.3g} in the final loss {said[largest]} is due to "
+        f"Of the gap of {gap:.3g} in the final loss {parts[largest]} is due to "
         f"{words[largest]}" + (f" ({rest})." if rest else ".")
     )
-    evidence |= {"shapley_share": shares, "hyperparameter_share": tuned}
-    guilty = blamed and tuned >= rules.blamed
+    reached, said, numbers = within_reach(found["program"], found["reference"], sweep, rules)
+    sentence += f" {said}"
+    evidence |= {"shapley_share": shares, "hyperparameter_share": tuned, "learning_rates": numbers}
+    guilty = blamed and max(tuned, reached) >= rules.blamed
     return Finding(
-        verdict(not same or (guilty and tuned >= rules.agreement), same and not guilty),
+        verdict(not same or (blamed and tuned >= rules.agreement), same and not guilty),
         sentence,
         evidence,
     )

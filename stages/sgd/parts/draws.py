@@ -16,13 +16,18 @@ BLOCK = 480  # steps drawn at a time, whole epochs of them: memory does not grow
 SHARED = ("python", "default_rng", "torch")  # generators beside which NumPy's stream keeps its seed
 
 
-def own_generators(seed: int, problem: str, replicas: int) -> list[np.random.Generator]:
+def own_generators(seed: int, problem: str, replicas: range) -> list[np.random.Generator]:
     """Return the protocol's generators: replica r's is keyed by (seed, problem, r) alone."""
-    return [np.random.default_rng([seed, r, *problem.encode()]) for r in range(replicas)]
+    return [np.random.default_rng([seed, r, *problem.encode()]) for r in replicas]
 
 
 def draw_run(
-    recipe: Recipe, data: Draw, trained: tuple[np.ndarray, np.ndarray], seed: int, problem: str
+    recipe: Recipe,
+    data: Draw,
+    trained: tuple[np.ndarray, np.ndarray],
+    seed: int,
+    problem: str,
+    skipped: int = 0,
 ) -> tuple[np.ndarray, Iterator[np.ndarray]]:
     """Return a run's initial parameters, and its epochs of examples.
 
@@ -40,6 +45,8 @@ def draw_run(
         X and y of the examples trained on, the labels as the program codes them.
     seed, problem : int, str
         Key of the protocol's generators.
+    skipped : int
+        Replicas, the first, that are left to others; of the protocol's alone.
 
     Returns
     -------
@@ -50,7 +57,8 @@ def draw_run(
     """
     replicas = range(recipe.replicas)
     needed = "own" in (recipe.start.stream, recipe.order.generator)
-    own = own_generators(seed, problem, recipe.replicas) if needed else []
+    whose = range(skipped, skipped + recipe.replicas)
+    own = own_generators(seed, problem, whose) if needed else []
     first = data.stream
     if recipe.start.stream == "reseeded":
         again = data.seed if recipe.start.seed is None else recipe.start.seed

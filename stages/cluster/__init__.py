@@ -1,0 +1,1 @@
+"""Work in independent pieces, on this machine or on a cluster."""
