@@ -192,9 +192,9 @@ def rates(
     best, most = (table.loc[which] for which in (table["gap"].idxmin(), table.index[-1]))
     see = (
         f"After {found['steps']} steps at each of {len(table)} learning rates the gap is least, "
-        f"{best['gap']:.2g}, at {best['learning_rate']:.3g}. At {most['learning_rate']:.3g} "
-        f"{100 * most['diverged']:.3g} % of the replicas diverge. Dashed are the learning rates "
-        f"in use: who trains for longer gets as far with a smaller one."
+        f"{best['gap']:.2g}, at {best['learning_rate']:.3g}. At {most['learning_rate']:.3g}, the "
+        f"largest, {100 * most['diverged']:.3g} % of the replicas diverge. Upright are the "
+        f"learning rates in use: who trains for longer gets as far with a smaller one."
     )
     rows = pd.concat([table.assign(whose="", who=""), marked], ignore_index=True)
     return (section, f"{section}: the learning rate", see), rows

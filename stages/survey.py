@@ -1,18 +1,18 @@
 """What each deviation of each program costs: python -m stages.survey."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
-from tqdm import tqdm
 
+from stages.cluster import shards
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations, undo
-from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import Name, Replicas, Section
+from stages.sgd.recipes.schema import Name, Objective, Replicas, Section
 from stages.sgd.together import train_together
 
 
@@ -105,26 +105,38 @@ def train(
     variants: list[Variant], problems: dict[str, Problem]
 ) -> dict[tuple[str, str | None], float]:
     """Return the median gap of each variant; none where half of its replicas diverge."""
+    groups: dict[tuple[str, str], list[Variant]] = {}
+    for v in variants:
+        groups.setdefault((v.problem, v.recipe.dataset), []).append(v)
+    pieces = []
+    for (problem, dataset), group in groups.items():
+        section = parameters.load(f"datasets.{dataset}", DATASETS[dataset][0]).model_dump()
+        stated = problems[problem].objective.model_dump()
+        pieces.append((stated, dataset, section, [v.recipe.model_dump() for v in group]))
     gaps = {}
-    with tqdm(total=len(variants), desc="survey", disable=None) as bar:
-        for dataset in dict.fromkeys(v.recipe.dataset for v in variants):
-            group = [v for v in variants if v.recipe.dataset == dataset]
-            section = parameters.load(f"datasets.{dataset}", DATASETS[dataset][0])
-            examples = files.read_examples(f"data/{dataset}.csv", classes=dataset != "wave")
-            optima = {v.problem: optimum(v.program) for v in group if v.field is None}
-            try:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    together = train_together([v.recipe for v in group], section, 0, "survey")
-                    for n, outcome in together:
-                        v = group[n]
-                        values = objective(problems[v.problem].objective, outcome.theta, *examples)
-                        gap = float(np.median(values)) - optima[v.problem]
-                        if np.isfinite(gap):
-                            gaps[v.program, v.field] = gap
-                        bar.update()
-            except ValueError as error:
-                raise files.InputError(f"{parameters.PATH}: programs: {error}") from None
+    try:
+        for n, ends in shards.spread(ends_of, pieces, "survey"):
+            for v, end in zip(list(groups.values())[n], ends, strict=True):
+                if np.isfinite(gap := end - optimum(v.program)):
+                    gaps[v.program, v.field] = gap
+    except ValueError as error:
+        raise files.InputError(f"{parameters.PATH}: programs: {error}") from None
     return gaps
+
+
+def ends_of(
+    stated: dict[str, Any], dataset: str, section: dict[str, Any], recipes: list[dict[str, Any]]
+) -> list[float]:
+    """Return the median over replicas of the stated objective that each recipe ends with."""
+    data = DATASETS[dataset][0](**section)
+    examples = draw(data)
+    ends = [np.nan] * len(recipes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        together = train_together([Recipe(**r) for r in recipes], data, 0, "survey")
+        for n, outcome in together:
+            values = objective(Objective(**stated), outcome.theta, examples.X, examples.y)
+            ends[n] = float(np.median(values))
+    return ends
 
 
 def optimum(program: str) -> float:

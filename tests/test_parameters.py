@@ -24,6 +24,7 @@ from stages.sgd.recipes.recipe import Problem, Program
 from stages.sgd.recipes.schema import Objective
 from stages.sgd.rules import Thresholds
 from stages.survey import Survey
+from stages.sweep import Sweep
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 SECTIONS = {  # a schema for the whole section, or for each entry of it
@@ -40,6 +41,7 @@ SECTIONS = {  # a schema for the whole section, or for each entry of it
     "search": (Search, False),
     "submissions": (Submission, True),
     "survey": (Survey, False),
+    "sweep": (Sweep, False),
     "variants": (Variant, True),
 }
 SECTIONS = {

@@ -139,7 +139,7 @@ BY_FILE = {
     "stages/diagnose.py": DIAGNOSE,
     "stages/survey.py": {"survey"},
     "stages/sweep.py": {"sweep"},
-    "stages/cluster/shards.py": {"sweep"},
+    "stages/cluster/shards.py": {"sweep", "survey"},
     "stages/gradients.py": {"gradients"},
     "stages/divergence.py": {"divergence"},
     "stages/claims.py": {"claims"},
