@@ -106,12 +106,14 @@ class Ground:
 class Columns:
     """Candidates that advance together, each with its learning rate: `replicas` columns of each."""
 
-    def __init__(self, ground: Ground, recipes: Sequence[Recipe]) -> None:
+    def __init__(
+        self, ground: Ground, recipes: Sequence[Recipe], make: Callable[..., Batch] = Batch
+    ) -> None:
         self.ground, self.recipes = ground, list(recipes)
         self.where = [ground.setting(r) for r in recipes]
         self.windows = np.stack([ground.windows(r) for r in recipes])  # (R, rows, 2)
         self.replicas = recipes[0].replicas
-        self.batch = Batch(self.recipes, [w.trained for w in self.where], self.replicas)
+        self.batch = make(self.recipes, [w.trained for w in self.where], self.replicas)
         self.drawn_to = 0
         groups: dict[object, list[int]] = {}
         for n, r in enumerate(self.recipes):

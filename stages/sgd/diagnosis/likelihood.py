@@ -1,30 +1,30 @@
 """In distribution: candidates that write curves like this one, where nobody seeded the program.
 
-A curve is summarised by windowed means, spreads and correlations on a logarithmic axis. Replicas
-of a candidate give the law of its summaries; its synthetic likelihood is the normal density with
-their mean and shrunk covariance, and its fit the rank of the curve's distance from them among
-their own.
+Replicas of a candidate give the law of a curve's summaries, and so its synthetic likelihood. Few
+replicas of many candidates are followed over a few steps, more of the best over all of them.
 """
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground, apart
+from stages.sgd.diagnosis.rivals import RIVALS, SEED, Rival
+from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
 
-WINDOWS = 8
 FEW = 12  # replicas of a candidate at first
+MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
-STAGES = ((240, 250), (1200, 80), (1_000_000, KEPT))  # steps compared, and how many are kept
-SHRINK = 0.1  # of the covariance, towards its diagonal
-FLOOR = 1e-3  # least standard deviation of a summary
+LAST = 12, 5  # candidates and rivals of the last comparison
+STAGES = ((240, 150), (1200, 60), (1_000_000, KEPT))  # steps compared, and how many are kept
 NICE = (1.0, 2.0, 3.0, 5.0)
 
 
@@ -38,66 +38,9 @@ class Scored(NamedTuple):
     fit: float = 0.0
 
 
-def edges(rows: int) -> np.ndarray:
-    """Return where the windows of so many rows begin and end, on a logarithmic axis."""
-    return np.unique(np.round(np.geomspace(1, rows + 1, WINDOWS + 1)).astype(int)) - 1
-
-
-def summary(values: np.ndarray) -> np.ndarray:
-    """Return windowed means and spreads, as logs, and correlations of successive values.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, shape (rows, curves)
-        What is logged. A window of fewer than four values has no spread, of fewer than eight
-        no correlation.
-
-    Returns
-    -------
-    numpy.ndarray, shape (summaries, curves)
-    """
-    cuts, found = edges(len(values)), []
-    tiny = 1e-6
-    for begin, end in pairwise(cuts):
-        part = values[begin:end]
-        found.append(np.log(np.maximum(np.abs(part.mean(axis=0)), tiny)))
-        if end - begin >= 4:
-            found.append(0.5 * np.log(part.var(axis=0) + tiny**2))
-        if end - begin >= 8:
-            off = part - part.mean(axis=0)
-            found.append((off[1:] * off[:-1]).mean(axis=0) / (part.var(axis=0) + tiny**2))
-    return np.array(found)
-
-
-def density(observed: np.ndarray, replicas: np.ndarray) -> tuple[float, float]:
-    """Return the synthetic log-likelihood of a summary, and the rank of its distance.
-
-    Parameters
-    ----------
-    observed : numpy.ndarray, shape (summaries,)
-        Of the curve.
-    replicas : numpy.ndarray, shape (summaries, R)
-        Of the candidate's replicas.
-
-    Returns
-    -------
-    float, float
-        Log density; share of the replicas that are no nearer to the others than the curve is.
-    """
-    if not np.isfinite(replicas).all():
-        return -np.inf, 0.0
-    mean, covariance = replicas.mean(axis=1), np.cov(replicas)
-    diagonal = np.diag(np.diag(covariance) + FLOOR**2)
-    covariance = (1 - SHRINK) * covariance + SHRINK * diagonal + FLOOR**2 * np.eye(len(mean))
-    inverse = np.linalg.inv(covariance)
-    count = replicas.shape[1]
-    off = observed - mean
-    distance = off @ inverse @ off * count / (count + 1)
-    residual = replicas - mean[:, None]
-    own = np.einsum("ir,ij,jr->r", residual, inverse, residual)
-    own = own / np.maximum(1 - own / (count - 1), 0.05)  # as if each had been left out
-    log = -0.5 * (distance + np.linalg.slogdet(2 * np.pi * covariance)[1])
-    return float(log), float((1 + (own >= distance).sum()) / (count + 1))
+def rival(options: Sequence[Option]) -> Option | None:
+    """Return which rival options are of, if of any."""
+    return options[-1] if any(options[-1] is r for r in RIVALS) else None
 
 
 class Laws:
@@ -124,6 +67,7 @@ class Laws:
     ) -> None:
         self.vocabulary, self.search, self.rate = vocabulary, search, rate
         self.ground, self.progress, self.tried = Ground(vocabulary), progress, 0
+        self.seeds: dict[tuple[int, int], dict[str, object]] = {}
         self.count = len(vocabulary.choices[0])
 
     def rows(self, recipe: Recipe, steps: int) -> int:
@@ -150,11 +94,32 @@ class Laws:
                     if self._adds(s.options, o)
                 ]
                 best = self._best([*best, *self._halved(longer)])
-            full = self.search.replicas, self.search.steps
-            best = self._best(self._together([(s.options, s.rate) for s in best], *full))
-            near = [(s.options, r) for s in best[:BEAM] for r in self._near(s.rate) if r != s.rate]
-            near += [(o, s.rate) for s in best[: BEAM // 2] for o in self._simpler(s.options)]
-            return self._best([*best, *self._together(near, *full)], len(best) + len(near))
+            return self._compared(best, self._halved(list(self._rivals(grid))))
+
+    def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
+        """Return the best candidates and rivals, by many replicas at full length."""
+        steps = self.search.steps
+        fuller = []
+        for some, most in zip((best, rivals), LAST, strict=True):
+            found = self._again(some, self.search.replicas)
+            near = [(s.options, r) for s in found[:BEAM] for r in self._near(s.rate)]
+            if some is best:
+                near += [(o, s.rate) for s in found[: BEAM // 2] for o in self._simpler(s.options)]
+            found += self._together(near, self.search.replicas, steps)
+            fuller += self._best(found, most)
+        return self._again(fuller, MANY)
+
+    def _again(self, some: list[Scored], replicas: int) -> list[Scored]:
+        pairs = [(s.options, s.rate) for s in some]
+        return self._best(self._together(pairs, replicas, self.search.steps))
+
+    def _rivals(self, grid: list[float]) -> Iterator[tuple[tuple[Option, ...], float]]:
+        """Yield each rival beside each choice, with an intercept as asked and with none."""
+        none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
+        for choice in self.vocabulary.choices:
+            for more in ((), *none):
+                if self.vocabulary.goes(choice, more):
+                    yield from (((*choice, *more, o), r) for o in RIVALS for r in grid)
 
     def _halved(self, pairs: list[tuple[tuple[Option, ...], float]]) -> list[Scored]:
         """Return the best of many, fewer of them the longer the curves that are compared."""
@@ -211,43 +176,62 @@ class Laws:
     def _together(
         self, pairs: Sequence[tuple[tuple[Option, ...], float]], replicas: int, steps: int
     ) -> list[Scored]:
-        recipes = [
-            self.vocabulary.build(o).model_copy(update={"replicas": replicas}) for o, _ in pairs
-        ]
-        rows = [self.rows(r, steps) for r in recipes]
         found = []
-        for part in apart(self.ground, recipes, 0, max(1, 6000 // replicas)):
-            for many in sorted({rows[n] for n in part}):
-                some = [n for n in part if rows[n] == many]
-                columns = Columns(self.ground, [recipes[n] for n in some])
-                values, _ = columns.values(np.array([pairs[n][1] for n in some]), 0, many)
-                observed = summary(self.vocabulary.curve.values[:many, None])[:, 0]
-                found += self._scores([pairs[n] for n in some], recipes, some, values, observed)
-                self.tried += len(some)
-                self.progress(len(some))
+        for rule in (None, *RIVALS):
+            some = [pair for pair in pairs if rival(pair[0]) is rule]
+            recipes = [
+                self.vocabulary.build(o).model_copy(update={"replicas": replicas}) for o, _ in some
+            ]
+            rows = [self.rows(r, steps) for r in recipes]
+            for part in apart(self.ground, recipes, 0, max(1, 6000 // replicas)):
+                for many in sorted({rows[n] for n in part}):
+                    chosen = [n for n in part if rows[n] == many]
+                    values = self._values(
+                        rule, [recipes[n] for n in chosen], [some[n][1] for n in chosen], many
+                    )
+                    scores = self._scores(values, replicas)
+                    for n, (log, fit) in zip(chosen, scores, strict=True):
+                        odds = sum(np.log(o.odds) for o in some[n][0])
+                        options, rate = some[n]
+                        found.append(Scored(options, recipes[n], rate, log + odds, fit))
+                    self.tried += len(chosen)
+                    self.progress(len(chosen))
         return found
 
-    def _scores(
-        self,
-        pairs: Sequence[tuple[tuple[Option, ...], float]],
-        recipes: Sequence[Recipe],
-        places: Sequence[int],
-        values: np.ndarray,
-        observed: np.ndarray,
-    ) -> list[Scored]:
-        replicas = recipes[places[0]].replicas
-        found = []
-        for (options, rate), n, part in zip(
-            pairs, places, np.split(values, len(places), axis=1), strict=True
-        ):
-            odds = sum(np.log(o.odds) for o in options)
-            summaries = summary(part)
-            if replicas > FEW:
-                log, fit = density(observed, summaries)
+    def _values(
+        self, rule: Option | None, recipes: list[Recipe], rates: list[float], rows: int
+    ) -> np.ndarray:
+        """Return what the replicas of each log, shape (rows, recipes × replicas)."""
+        make = partial(Rival, rule.kind) if rule else Batch
+        if rule is RIVALS[-1]:
+            rates = np.repeat(rates, recipes[0].replicas)
+            recipes = [other for r in recipes for other in self._other_data(r)]
+        return Columns(self.ground, recipes, make).values(np.array(rates), 0, rows)[0]
+
+    def _other_data(self, recipe: Recipe) -> Iterator[Recipe]:
+        """Yield a recipe for each replica, with data of its own."""
+        for k in range(recipe.replicas):
+            key = id(recipe.order), k
+            if key not in self.seeds:
+                self.seeds[key] = {
+                    "data": recipe.data.model_copy(update={"seed": SEED + k}),
+                    "order": recipe.order.model_copy(update={"seed": SEED + k}),
+                }
+                self.ground.kept.append(recipe)
+            yield recipe.model_copy(update=self.seeds[key] | {"replicas": 1})
+
+    def _scores(self, values: np.ndarray, replicas: int) -> Iterator[tuple[float, float]]:
+        """Yield each candidate's log likelihood, and the rank of the curve's distance."""
+        curve = self.vocabulary.curve.values
+        least = 1e-3 * float(np.median(np.abs(curve))) + 1e-9
+        summaries = summary(values, least)
+        observed = summary(curve[: len(values), None], least)[:, 0]
+        for part in np.split(summaries, len(values[0]) // replicas, axis=1):
+            if not np.isfinite(part).all():
+                yield -np.inf, 0.0
+            elif replicas > FEW:
+                yield density(observed, part), rank(observed, part) if replicas == MANY else 0.0
             else:
-                spread = summaries.var(axis=1, ddof=1) + 0.05**2
-                off = observed - summaries.mean(axis=1)
-                log, fit = float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0
-            score = log + odds if np.isfinite(log) else -np.inf
-            found.append(Scored(options, recipes[n], rate, score, fit))
-        return found
+                spread = part.var(axis=1, ddof=1) + 0.05**2
+                off = observed - part.mean(axis=1)
+                yield float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0
