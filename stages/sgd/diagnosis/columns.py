@@ -24,7 +24,8 @@ class Ground:
         self.vocabulary, self.section = vocabulary, vocabulary.section
         self.curve = vocabulary.curve
         self.settings: dict[object, Setting] = {}
-        self.streams: dict[object, tuple[np.ndarray, Iterator[np.ndarray], np.ndarray]] = {}
+        self.thetas: dict[object, np.ndarray] = {}
+        self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray]] = {}
         self.factors: dict[object, np.ndarray] = {}
         self.spans: dict[object, np.ndarray] = {}
         self.kept: list[Recipe] = []  # so that no other section takes the id of theirs
@@ -52,33 +53,31 @@ class Ground:
         """Return a key, θ₀ (d, R) and at least so many steps' examples (T, B, R)."""
         trained = self.setting(recipe).trained
         epochal = recipe.order.law in ("permutation", "reshuffle", "cyclic")
-        key = (
-            id(recipe.data),
-            id(recipe.start),
-            id(recipe.order),
-            recipe.batch.size,
-            follows(recipe),
-            recipe.replicas,
-            recipe.steps_an_epoch(len(trained[1])) if epochal else None,
-        )
-        if key not in self.streams:
-            self.streams[key] = self._begin(recipe, trained, SHORT)
+        length = recipe.steps_an_epoch(len(trained[1])) if epochal else None
+        order = id(recipe.order), recipe.batch.size, recipe.replicas, length
+        start = id(recipe.data), id(recipe.start), follows(recipe)
+        key = *order, *start
+        apart = recipe.order.generator in ("python", "default_rng")  # from data and start
+        stream = (*order, len(trained[1])) if apart else key
+        if key not in self.thetas:
+            self.thetas[key], begun = self._begin(recipe, trained, SHORT)
+            self.streams.setdefault(stream, begun)
             self.kept.append(recipe)
-        theta, order, seen = self.streams[key]
+        order, seen = self.streams[stream]
         if len(seen) < steps:
             parts = [seen]
             have = len(seen)
             while have < steps:
                 found = next(order, None)
                 if found is None:  # a short stream: draw it again, as long as any can be
-                    theta, order, _ = self._begin(recipe, trained, LONG)
+                    _, (order, _) = self._begin(recipe, trained, LONG)
                     parts, have = [], 0
                     continue
                 parts.append(found)
                 have += len(parts[-1])
             seen = np.concatenate(parts)
-            self.streams[key] = theta, order, seen
-        return key, theta, seen
+            self.streams[stream] = order, seen
+        return stream, self.thetas[key], seen
 
     def _begin(self, recipe: Recipe, trained: tuple, updates: int) -> tuple:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
@@ -86,7 +85,7 @@ class Ground:
             whole = whole.model_copy(update={"steps": min(updates, 480)})
         theta, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
         empty = np.zeros((0, recipe.batch.size, recipe.replicas), np.intp)
-        return theta, order, empty
+        return theta, (order, empty)
 
     def factor(self, recipe: Recipe, steps: int) -> np.ndarray:
         """Return ηₜ/η for the first steps."""

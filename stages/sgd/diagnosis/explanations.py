@@ -7,14 +7,15 @@ import numpy as np
 
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.likelihood import Laws
+from stages.sgd.diagnosis.likelihood import Laws, Scored, rival
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
 CREDIBLE = 0.9
-UNFIT = 0.03  # a rank of the distance below it says that no candidate explains the curve
+UNFIT = 0.02  # a rank of the distance below it says that a candidate does not fit the curve
+NOTABLE = 0.05  # probability of a candidate whose fit counts
 REPLICAS = 50  # of the bands
 POINTS = 400  # of the series that are drawn
 
@@ -45,16 +46,27 @@ def explain(
         return "exactly", ranked(recipes, odds), digits.tried, len(curve.values), 1.0
     vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section, seeded=False)
     laws = Laws(vocabulary, search, rate, progress)
-    scored = laws.run()
-    tried = digits.tried + laws.tried
-    if not scored:
-        return "not at all", [], tried, len(curve.values), 0.0
-    used = laws.rows(scored[0].recipe, search.steps)
-    scores = np.array([s.score for s in scored])
-    recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in scored]
-    fit = scored[0].fit
-    verdict = "in distribution" if fit >= UNFIT else "not at all"
-    return verdict, ranked(recipes, np.exp(scores - scores.max())), tried, used, fit
+    verdict, ranking, fit = judged(laws.run())
+    used = laws.rows(ranking[0].recipe, search.steps) if ranking else len(curve.values)
+    return verdict, ranking, digits.tried + laws.tried, used, fit
+
+
+def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float]:
+    """Return the verdict on what was compared in distribution, what explains it, and the fit.
+
+    Nothing explains a curve if rivals are together more probable than all candidates, or if each
+    candidate of notable probability is refused by the test of fit.
+    """
+    plain = [s for s in scored if not rival(s.options)]
+    if not plain:
+        return "not at all", [], 0.0
+    odds = np.exp([s.score - plain[0].score for s in scored])
+    among = np.array([not rival(s.options) for s in scored])
+    shares = odds[among] / odds[among].sum()
+    fit = max(s.fit for s, share in zip(plain, shares, strict=True) if share >= NOTABLE)
+    told = odds[among].sum() >= odds[~among].sum() and fit >= UNFIT
+    recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in plain]
+    return "in distribution" if told else "not at all", ranked(recipes, shares), fit
 
 
 def ranked(recipes: Sequence[Recipe], odds: np.ndarray) -> list[Explanation]:

@@ -23,9 +23,15 @@ MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
-LAST = 12, 5  # candidates and rivals of the last comparison
-STAGES = ((240, 150), (1200, 60), (1_000_000, KEPT))  # steps compared, and how many are kept
-NICE = (1.0, 2.0, 3.0, 5.0)
+EACH = 10  # of them with each number of deviations
+LENGTHS = 240, 1200, 1_000_000  # steps compared, and how many are kept after each
+ROOM = 0.2, 0.1, 0.05  # for what few replicas and coarse learning rates get wrong
+FIRST, FIRST_RIVALS = (60, 40, 30), (24, 16, 8)
+NEGLIGIBLE = 6.0  # how much less a log score may be than the best in the last comparison
+LAST = 24, 5  # candidates and rivals of the last comparison
+WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
+BETWEEN = (0.68, 0.82, 1.2, 1.47)
+FINE = (0.9, 0.95, 1.05, 1.1)
 
 
 class Scored(NamedTuple):
@@ -79,35 +85,46 @@ class Laws:
         """Return the best candidates, by what their replicas say at full length."""
         with np.errstate(all="ignore"):
             grid = self._grid()
-            best = self._halved([(choice, r) for choice in self.vocabulary.choices for r in grid])
+            level = self._halved([(choice, r) for choice in self.vocabulary.choices for r in grid])
             choices: dict[tuple[int, ...], tuple[Option, ...]] = {}
-            for s in best:
+            for s in level:
                 choices.setdefault(tuple(map(id, s.options)), s.options)
-            single = [(*c, *o) for c in list(choices.values())[:STARTS] for o in self._single(c)]
-            if self.search.at_once:
-                best = self._best([*best, *self._halved([(o, r) for o in single for r in grid])])
-            for _ in range(self.search.at_once - 1):
+            best = level[:EACH]
+            for size in range(1, self.search.at_once + 1):
+                begun = [(s.options, [s.rate]) for s in level[:BEAM]]
+                if size == 1:
+                    begun = [(options, grid) for options in list(choices.values())[:STARTS]]
                 longer = [
-                    ((*s.options, o), s.rate)
-                    for s in best[:BEAM]
+                    ((*options, o), r)
+                    for options, rates in begun
                     for o in self.vocabulary.options
-                    if self._adds(s.options, o)
+                    if self._adds(options, o)
+                    for r in rates
                 ]
-                best = self._best([*best, *self._halved(longer)])
-            return self._compared(best, self._halved(list(self._rivals(grid))))
+                level = self._halved(longer)
+                best += level[:EACH]
+            return self._compared(best, self._halved(list(self._rivals(grid)), FIRST_RIVALS))
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
         """Return the best candidates and rivals, by many replicas at full length."""
-        steps = self.search.steps
-        fuller = []
-        for some, most in zip((best, rivals), LAST, strict=True):
-            found = self._again(some, self.search.replicas)
-            near = [(s.options, r) for s in found[:BEAM] for r in self._near(s.rate)]
-            if some is best:
-                near += [(o, s.rate) for s in found[: BEAM // 2] for o in self._simpler(s.options)]
-            found += self._together(near, self.search.replicas, steps)
-            fuller += self._best(found, most)
-        return self._again(fuller, MANY)
+        replicas, steps = self.search.replicas, self.search.steps
+        found = self._again(best, replicas)
+        near = [(s.options, r) for s in found[:BEAM] for r in self._near(s.rate, WIDE)]
+        near += [(o, s.rate) for s in found[:STARTS] for o in self._simpler(s.options)]
+        found = self._best([*found, *self._together(near, replicas, steps)])
+        held = self._again(rivals, replicas)
+        wide = [(s.options, r) for s in held[:STARTS] for r in self._near(s.rate, WIDE)]
+        held = self._best([*held, *self._together(wide, replicas, steps)])
+        fine = [(s.options, r) for s in (*found[:STARTS], *held[:STARTS])
+                for r in self._near(s.rate, FINE)]  # fmt: skip
+        all_of_them = [*found, *held, *self._together(fine, replicas, steps)]
+        best = list({tuple(map(id, s.options)): s for s in reversed(
+            self._best(all_of_them, len(all_of_them)))}.values())[::-1]  # fmt: skip
+        least = best[0].score - NEGLIGIBLE
+        rivals = [s for s in best if rival(s.options) and s.score > least]
+        plain = [s for s in best if not rival(s.options)]
+        plain = plain[:STARTS] + [s for s in plain[STARTS:] if s.score > least]
+        return self._again([*plain[: LAST[0]], *rivals[: LAST[1]]], MANY)
 
     def _again(self, some: list[Scored], replicas: int) -> list[Scored]:
         pairs = [(s.options, s.rate) for s in some]
@@ -121,12 +138,17 @@ class Laws:
                 if self.vocabulary.goes(choice, more):
                     yield from (((*choice, *more, o), r) for o in RIVALS for r in grid)
 
-    def _halved(self, pairs: list[tuple[tuple[Option, ...], float]]) -> list[Scored]:
+    def _halved(
+        self, pairs: list[tuple[tuple[Option, ...], float]], kept: Sequence[int] = FIRST
+    ) -> list[Scored]:
         """Return the best of many, fewer of them the longer the curves that are compared."""
         found: list[Scored] = []
-        for steps, most in STAGES:
-            found = self._best(self._together(pairs, FEW, min(steps, self.search.steps)), most)
+        for number, (steps, most) in enumerate(zip(LENGTHS, kept, strict=True)):
+            some = self._together(pairs, FEW, min(steps, self.search.steps), ROOM[number])
+            found = self._best(some, most)
             pairs = [(s.options, s.rate) for s in found]
+            if number == 0:
+                pairs += [(s.options, r) for s in found for r in self._near(s.rate, BETWEEN)]
         return found
 
     def _simpler(self, options: tuple[Option, ...]) -> list[tuple[Option, ...]]:
@@ -143,9 +165,6 @@ class Laws:
             and self.vocabulary.goes((start, *rest), chosen)
         ]
 
-    def _single(self, choice: tuple[Option, ...]) -> list[tuple[Option, ...]]:
-        return [(o,) for o in self.vocabulary.options if self.vocabulary.goes(choice, (o,))]
-
     def _adds(self, options: Sequence[Option], more: Option) -> bool:
         chosen = (*options[self.count :], more)
         kinds = {o.kind for o in chosen}
@@ -154,13 +173,12 @@ class Laws:
     def _grid(self) -> list[float]:
         if self.rate:
             return [self.rate]
-        return [f * 10.0**k for k in range(-4, 0) for f in (1.0, 3.0)]
+        return [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
 
-    def _near(self, rate: float) -> list[float]:
-        if self.rate:
-            return [rate]
-        around = (f * 10.0**k for k in range(-6, 1) for f in NICE)
-        return [float(f"{v:.1e}") for v in around if 0.45 * rate <= v <= 2.1 * rate]
+    def _near(self, rate: float, factors: Sequence[float]) -> list[float]:
+        """Return other learning rates around one, of two digits."""
+        found = {float(f"{f * rate:.1e}") for f in factors} if not self.rate else set()
+        return sorted(found - {rate})
 
     def _best(self, found: Sequence[Scored], most: int = KEPT) -> list[Scored]:
         chosen, seen = [], set()
@@ -174,7 +192,11 @@ class Laws:
         return chosen
 
     def _together(
-        self, pairs: Sequence[tuple[tuple[Option, ...], float]], replicas: int, steps: int
+        self,
+        pairs: Sequence[tuple[tuple[Option, ...], float]],
+        replicas: int,
+        steps: int,
+        room: float = 0.0,
     ) -> list[Scored]:
         found = []
         for rule in (None, *RIVALS):
@@ -189,7 +211,7 @@ class Laws:
                     values = self._values(
                         rule, [recipes[n] for n in chosen], [some[n][1] for n in chosen], many
                     )
-                    scores = self._scores(values, replicas)
+                    scores = self._scores(values, replicas, room)
                     for n, (log, fit) in zip(chosen, scores, strict=True):
                         odds = sum(np.log(o.odds) for o in some[n][0])
                         options, rate = some[n]
@@ -220,7 +242,9 @@ class Laws:
                 self.ground.kept.append(recipe)
             yield recipe.model_copy(update=self.seeds[key] | {"replicas": 1})
 
-    def _scores(self, values: np.ndarray, replicas: int) -> Iterator[tuple[float, float]]:
+    def _scores(
+        self, values: np.ndarray, replicas: int, room: float
+    ) -> Iterator[tuple[float, float]]:
         """Yield each candidate's log likelihood, and the rank of the curve's distance."""
         curve = self.vocabulary.curve.values
         least = 1e-3 * float(np.median(np.abs(curve))) + 1e-9
@@ -232,6 +256,6 @@ class Laws:
             elif replicas > FEW:
                 yield density(observed, part), rank(observed, part) if replicas == MANY else 0.0
             else:
-                spread = part.var(axis=1, ddof=1) + 0.05**2
+                spread = part.var(axis=1, ddof=1) + room**2
                 off = observed - part.mean(axis=1)
                 yield float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0

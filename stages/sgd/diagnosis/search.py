@@ -10,10 +10,10 @@ from itertools import chain
 
 import numpy as np
 
-from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground, apart
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
-from stages.sgd.diagnosis.vocabulary import LATE, UPDATE, Vocabulary, replace_unchecked, subsets
+from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, Vocabulary, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
 
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
@@ -52,13 +52,10 @@ class Digits:
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in vocabulary.options if o.kind in late]
-        self.update = [
-            o for o in vocabulary.options if o.kind in (*UPDATE, *LATE) and o not in self.late
-        ]
-        rest = (*self.late, *self.update)
-        self.setting = [o for o in vocabulary.options if not any(o is r for r in rest)]
         logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
+        self.whole = {n for n in self.logs if logs[n].changes.get("log.value") == "objective"}
+        self.whole -= {n for n in self.logs if logs[n].changes.get("log.moment") == "after"}
         self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)
         self.starts: dict[object, list[Candidate]] = {}
         self.solved: dict[object, list[Candidate]] = {}
@@ -76,6 +73,16 @@ class Digits:
                         return self.alike(found)
         return []
 
+    def tier(self, which: str) -> list[Option]:
+        """Return the options of the update, or those that what is logged before it depends on."""
+        order = ORDER if self.log in self.whole else ()  # an objective does not depend on it
+        found = []
+        for o in self.vocabulary.options:
+            update = o.kind in (*UPDATE, *LATE) or o.kind.partition(".")[0] in order
+            if o not in self.late and update == (which == "update"):
+                found.append(o)
+        return found
+
     def first(self, size: int) -> list[Candidate]:
         """Return what agrees with the values that do not depend on the update."""
         key = size, self.log
@@ -84,8 +91,7 @@ class Digits:
                 ((*choice, *chosen), ())
                 for choice in self.vocabulary.choices
                 if id(choice[-1]) == self.log
-                for chosen in subsets(self.setting, size)
-                if self.vocabulary.goes(choice, chosen)
+                for chosen in self.vocabulary.sets(choice, (), self.tier("first"), size)
             )
             apply = [c for c in made if self._independent(c.recipe)]
             rest = [c for c in made if not self._independent(c.recipe)]
@@ -125,13 +131,14 @@ class Digits:
         """Return what agrees with the first value that depends on the update."""
         if (a, b, self.log) not in self.solved:
             count = len(self.vocabulary.choices[0])
-            made = self.first(a)
+            made, update = self.first(a), self.tier("update")
             if b:
                 made = self._made(
                     (c.options, more)
                     for c in made
-                    for more in subsets(self.update, b, c.options[count:])
-                    if self.vocabulary.goes(c.options[:count], (*c.options[count:], *more))
+                    for more in self.vocabulary.sets(
+                        c.options[:count], c.options[count:], update, b
+                    )
                 )
             row = {True: 1, False: 0}
             rows = [row[self._independent(c.recipe)] for c in made]
@@ -162,8 +169,7 @@ class Digits:
                     options=(*s.options, *more), recipe=self.vocabulary.build((*s.options, *more))
                 )
                 for s in made
-                for more in subsets(self.late, c, s.options[count:])
-                if self.vocabulary.goes(s.options[:count], (*s.options[count:], *more))
+                for more in self.vocabulary.sets(s.options[:count], s.options[count:], self.late, c)
             ]
             self.tried += len(made)
         rows = len(self.curve.values)

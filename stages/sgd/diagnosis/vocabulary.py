@@ -22,6 +22,7 @@ UPDATE = (  # fields that change the update, and not what is logged before it
     "update",
     "precision",
 )
+ORDER = ("batch", "order", "steps")  # sections that change which examples come
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
 
 
@@ -171,7 +172,8 @@ class Vocabulary:
     def _pairs(self) -> None:
         """Find which options go together with the first of the choices, and with each other."""
         first = self.choices[0]
-        every = [o.kind for o in first]
+        self.kinds = [o.kind for o in first]
+        self.fits: dict[tuple[int, int], bool] = {}
         choices = list({id(o): o for choice in self.choices for o in choice}.values())
 
         def fine(*chosen: Option) -> bool:
@@ -182,7 +184,7 @@ class Vocabulary:
         self.together = set()
         for n, one in enumerate(self.options):
             for other in (*self.options[:n], *choices):
-                if overlap(one.kind, other.kind) and other.kind not in every:
+                if overlap(one.kind, other.kind) and other.kind not in self.kinds:
                     continue
                 if fine(other, one):
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
@@ -203,6 +205,40 @@ class Vocabulary:
             return True
         return self.recipe(whole) is not None
 
+    def sets(
+        self,
+        choice: Sequence[Option],
+        given: Sequence[Option],
+        options: Sequence[Option],
+        size: int,
+    ) -> Iterator[tuple[Option, ...]]:
+        """Yield the sets of `size` options that go together with each other and what is given."""
+        fitting = [o for o in options if all(self._fit(o, g) for g in (*choice, *given))]
+        sure = all(self.alone[id(o)] for o in given)
+        for more in self._subsets(fitting, size):
+            certain = sure and all(self.alone[id(o)] for o in more)
+            if certain or self.goes(choice, (*given, *more)):
+                yield more
+
+    def _subsets(self, options: Sequence[Option], size: int) -> Iterator[tuple[Option, ...]]:
+        if size == 0:
+            yield ()
+            return
+        for n, option in enumerate(options):
+            rest = options[n + 1 :] if size > 1 else ()
+            fitting = [other for other in rest if self._fit(other, option)]
+            for more in self._subsets(fitting, size - 1):
+                yield (option, *more)
+
+    def _fit(self, one: Option, other: Option) -> bool:
+        """Say whether two options may go together, as far as the two alone can tell."""
+        key = id(one), id(other)
+        if key not in self.fits:
+            both = self.alone[key[0]] and self.alone[key[1]]
+            free = other.kind in self.kinds or not overlap(one.kind, other.kind)
+            self.fits[key] = free and (not both or key in self.together)
+        return self.fits[key]
+
     def build(self, options: Sequence[Option]) -> Recipe:
         """Return the recipe of options that go together; equal sections are the same object."""
         tails: dict[str, dict[str, Any]] = {}
@@ -219,18 +255,6 @@ class Vocabulary:
                 self.sections[key] = section, changes  # which stay, and so do their ids
             fields[head] = self.sections[key][0]
         return self.base.model_copy(update=fields)
-
-
-def subsets(options: Sequence[Option], size: int, given: Sequence = ()) -> Iterator[tuple]:
-    """Yield the sets of `size` options no two of which set the same field."""
-    if size == 0:
-        yield ()
-        return
-    for n, option in enumerate(options):
-        if any(overlap(option.kind, other.kind) for other in given):
-            continue
-        for rest in subsets(options[n + 1 :], size - 1, (*given, option)):
-            yield (option, *rest)
 
 
 def overlap(one: str, other: str) -> bool:
