@@ -8,6 +8,7 @@ import scalar
 import yaml
 
 ROOT = Path(__file__).parents[1]
+SEED = 2  # of what nobody seeded: the least that the search does not try
 EXAMPLES = {  # unit, problem and fields of the program
     "seeded": (
         "step",
@@ -28,7 +29,7 @@ EXAMPLES = {  # unit, problem and fields of the program
         {
             "derivative": "one_minus_loss",
             "start": {"law": "uniform", "stream": "numpy"},
-            "order": {"generator": "python", "seed": 20240326},
+            "order": {"generator": "python", "seed": SEED},
             "learning_rate": 0.001,
             "epochs": 300,
         },
@@ -84,7 +85,7 @@ def write(path, unit, values, digits=6):
 def texts():
     """Return the values of each example, by name, with their unit."""
     found = {name: (unit, logged(problem, f)) for name, (unit, problem, f) in EXAMPLES.items()}
-    return found | {"momentum": ("epoch", heavy_ball(7, 300, 0.05))}
+    return found | {"momentum": ("epoch", heavy_ball(SEED, 300, 0.05))}
 
 
 if __name__ == "__main__":

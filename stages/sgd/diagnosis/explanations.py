@@ -47,7 +47,7 @@ def explain(
     vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section, seeded=False)
     laws = Laws(vocabulary, search, rate, progress)
     verdict, ranking, fit = judged(laws.run())
-    used = laws.rows(ranking[0].recipe, search.steps) if ranking else len(curve.values)
+    used = laws.rows(search.steps)
     return verdict, ranking, digits.tried + laws.tried, used, fit
 
 

@@ -76,9 +76,9 @@ class Laws:
         self.seeds: dict[tuple[int, int], dict[str, object]] = {}
         self.count = len(vocabulary.choices[0])
 
-    def rows(self, recipe: Recipe, steps: int) -> int:
-        """Return how many rows of the curve are of the first steps, three at least."""
-        windows = self.ground.windows(recipe)
+    def rows(self, steps: int) -> int:
+        """Return how many rows of the curve are compared: those of so many steps as asked."""
+        windows = self.ground.windows(self.vocabulary.build(self.vocabulary.choices[0]))
         return max(3, int((windows[:, 1] <= steps).sum()))
 
     def run(self) -> list[Scored]:
@@ -198,26 +198,21 @@ class Laws:
         steps: int,
         room: float = 0.0,
     ) -> list[Scored]:
-        found = []
+        found, rows = [], self.rows(steps)
         for rule in (None, *RIVALS):
             some = [pair for pair in pairs if rival(pair[0]) is rule]
             recipes = [
                 self.vocabulary.build(o).model_copy(update={"replicas": replicas}) for o, _ in some
             ]
-            rows = [self.rows(r, steps) for r in recipes]
             for part in apart(self.ground, recipes, 0, max(1, 6000 // replicas)):
-                for many in sorted({rows[n] for n in part}):
-                    chosen = [n for n in part if rows[n] == many]
-                    values = self._values(
-                        rule, [recipes[n] for n in chosen], [some[n][1] for n in chosen], many
-                    )
-                    scores = self._scores(values, replicas, room)
-                    for n, (log, fit) in zip(chosen, scores, strict=True):
-                        odds = sum(np.log(o.odds) for o in some[n][0])
-                        options, rate = some[n]
-                        found.append(Scored(options, recipes[n], rate, log + odds, fit))
-                    self.tried += len(chosen)
-                    self.progress(len(chosen))
+                rates = [some[n][1] for n in part]
+                values = self._values(rule, [recipes[n] for n in part], rates, rows)
+                for n, (log, fit) in zip(part, self._scores(values, replicas, room), strict=True):
+                    options, rate = some[n]
+                    odds = sum(np.log(o.odds) for o in options)
+                    found.append(Scored(options, recipes[n], rate, log + odds, fit))
+                self.tried += len(part)
+                self.progress(len(part))
         return found
 
     def _values(
