@@ -2,6 +2,8 @@
 
 import json
 import random
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +14,15 @@ from conftest import ROOT
 
 from stages import diagnose
 from stages.common import files, parameters
-from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Search
+from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.diagnosis.explanations import judged
 from stages.sgd.diagnosis.intervals import simplest
-from stages.sgd.diagnosis.likelihood import density, edges, summary
+from stages.sgd.diagnosis.likelihood import Scored
+from stages.sgd.diagnosis.rivals import RIVALS, Rival
+from stages.sgd.diagnosis.summaries import density, edges, rank, summary
 from stages.sgd.parts import datasets
-from stages.sgd.recipes.recipe import Problem
+from stages.sgd.recipes.recipe import Problem, Program
 
 
 @pytest.fixture
@@ -144,20 +150,70 @@ def test_windows_widen_and_cover_every_row():
         assert (np.diff(cuts) > 0).all()
 
 
-def test_the_fit_is_a_rank_among_replicas():
+def test_the_fit_is_a_uniform_rank_of_one_more_replica():
     rng = np.random.default_rng(0)
-    replicas, ranks = rng.normal(size=(5, 100)), []
-    for _ in range(300):
-        ranks.append(density(rng.normal(size=5), replicas)[1])
-    assert 0.4 < np.mean(ranks) < 0.65
-    assert density(np.full(5, 10.0), replicas)[1] == 1 / 101
+    mixing = rng.normal(size=(5, 5))
+    curves = [mixing @ rng.normal(size=(5, 100)) for _ in range(400)]
+    ranks = np.array([rank(drawn[:, 0], drawn[:, 1:]) for drawn in curves])
+    for level in (0.05, 0.2, 0.5):
+        expected, error = level, 3 * (level * (1 - level) / 400) ** 0.5
+        assert abs((ranks <= level).mean() - expected) < error
+    assert rank(np.full(5, 30.0), mixing @ rng.normal(size=(5, 99))) <= 0.03
 
 
-def test_a_summary_has_means_and_spreads():
-    values = np.full((20, 2), [[0.5, 2.0]])
-    found = summary(values)
-    assert np.isclose(found[0], np.log([0.5, 2.0])).all()
-    assert (found[-1] < -10).all()
+def test_the_density_is_highest_where_the_replicas_are():
+    rng = np.random.default_rng(1)
+    replicas = rng.normal(size=(4, 200)) + 2.0
+    near, far = density(np.full(4, 2.0), replicas), density(np.full(4, 5.0), replicas)
+    expected = -0.5 * 4 * np.log(2 * np.pi)
+    assert abs(near - expected) < 0.5
+    assert far < near - 10
+    assert density(np.zeros(4), np.full((4, 10), np.nan)) == -np.inf
+
+
+def test_a_summary_tells_a_smooth_curve_from_a_rough_one():
+    rng = np.random.default_rng(2)
+    noise = rng.normal(size=(400, 2))
+    smooth = np.exp(0.1 * np.stack([noise[:, 0], np.convolve(noise[:, 1], np.ones(10), "same")], 1))
+    rough, even = summary(smooth)[-7:].T
+    lag_1, correlation = 0, 6
+    assert even[correlation] > rough[correlation] + 0.3  # of successive differences
+    assert even[lag_1] - even[4] < rough[lag_1] - rough[4] - 0.5  # lag 1 against lag 16
+
+
+@pytest.mark.parametrize("kind", [o.kind for o in RIVALS[:-1]])
+@pytest.mark.parametrize("log", [{"every": "epoch"}, {"value": "objective", "every": 1}])
+@pytest.mark.parametrize("name", ["logistic", "svm"])
+def test_a_rival_takes_the_steps_of_a_scalar_loop(kind, log, name, params):
+    fields = {"learning_rate": 0.03, "start": {"law": "ones"}, "log": log | {"moment": "after"}}
+    if log["every"] == "epoch":
+        fields["log"] = log
+    rows, problem = 4, parameters.load(f"problems.{name}", Problem)
+    expected = write_submissions.foreign(kind, name, fields, rows, random.Random(5))
+    order = {"generator": "python", "seed": 5}
+    recipe = Program(
+        problem=name, dataset="gaussian", implementation="numpy", replicas=1, order=order,
+        updates=rows * 30, **fields,
+    ).recipe(problem.objective)  # fmt: skip
+    unit = "epoch" if log["every"] == "epoch" else "step"
+    curve = Curve(unit, np.arange(1, rows + 1), np.ones(rows), np.ones(rows))
+    section = parameters.load("datasets.gaussian", datasets.DATASETS["gaussian"][0])
+    ground = Ground(SimpleNamespace(curve=curve, section=section))
+    columns = Columns(ground, [recipe], partial(Rival, kind))
+    found, _ = columns.values(np.array([0.03]), 0, rows)
+    assert np.allclose(found[:, 0], expected, rtol=1e-9)
+
+
+def test_nothing_explains_a_curve_that_rivals_explain_better_or_that_does_not_fit():
+    recipe = parameters.load("problems.logistic", Problem).recipe(1)
+    plain = Scored((Option("intercept", {}, 1.0),), recipe, 0.01, -3.0, 0.5)
+    other = Scored((RIVALS[0],), recipe, 0.01, -2.0, 0.9)
+    assert judged([plain])[0] == "in distribution"
+    assert judged([plain, other])[0] == "not at all"
+    assert judged([plain, other._replace(score=-4.0)])[0] == "in distribution"
+    unlikely = plain._replace(score=-9.0, fit=0.9)
+    assert judged([plain._replace(fit=0.001), unlikely])[0] == "not at all"
+    assert judged([other]) == ("not at all", [], 0.0)
 
 
 def test_the_datasets_of_the_submissions_are_their_problems(params):

@@ -45,6 +45,7 @@ EXAMPLES = {  # unit, problem and fields of the program
         },
     ),
 }
+MOMENTUM = {"learning_rate": 0.05, "start": {"law": "zeros"}}
 
 
 def objective_of(name):
@@ -57,24 +58,45 @@ def logged(name, fields):
     return scalar.Program(objective_of(name), fields).run()["logged"]
 
 
-def heavy_ball(seed, epochs, rate=0.01, momentum=0.9):
-    """Return the epoch losses of logistic regression by heavy-ball momentum, unseeded but once."""
-    program = scalar.Program(
-        objective_of("logistic"),
-        {"learning_rate": rate, "epochs": epochs, "start": {"law": "zeros"}},
-    )
-    generator, theta, losses = random.Random(seed), [0.0] * 21, []
-    speed = [0.0] * 21
-    for _ in range(epochs):
+def foreign(kind, name, fields, rows, generator):
+    """Return what a program logs whose steps no recipe has: an epoch's mean, or each step's."""
+    program = scalar.Program(objective_of(name), fields | {"epochs": 1})
+    theta, logged, rate = list(program.theta), [], fields["learning_rate"]
+    each = program.get("log.every", "epoch") == "epoch"
+    mean, speed, squares, t = list(theta), [0.0] * len(theta), [0.0] * len(theta), 0
+    while len(logged) < rows:
         total = 0.0
-        for _ in range(30):
+        for _ in range(30 if each else 1):
             batch = [generator.randrange(30)]
-            total += program.batch_loss(theta, batch)
-            gradient = program.gradient(theta, batch)
-            speed = [momentum * v + g for v, g in zip(speed, gradient, strict=True)]
-            theta = [t - rate * v for t, v in zip(theta, speed, strict=True)]
-        losses.append(total / 30)
-    return losses
+            total += program.batch_loss(mean if kind == "averaged" else theta, batch)
+            gradient = [
+                g + 2 * program.lam * m * v
+                for g, m, v in zip(
+                    program.gradient(theta, batch), program.covered(theta), theta, strict=True
+                )
+            ]
+            t += 1
+            step = [rate * g for g in gradient]
+            if kind == "momentum":
+                speed = [0.9 * v + s for v, s in zip(speed, step, strict=True)]
+                step = speed
+            elif kind == "clipped":
+                norm = sum(g * g for g in gradient) ** 0.5
+                step = [s * min(1.0, 1.0 / max(norm, 1e-8)) for s in step]
+            elif kind == "adam":
+                speed = [0.9 * v + 0.1 * g for v, g in zip(speed, gradient, strict=True)]
+                squares = [
+                    0.999 * v + 0.001 * g * g for v, g in zip(squares, gradient, strict=True)
+                ]
+                step = [
+                    rate * v / (1 - 0.9**t) / ((q / (1 - 0.999**t)) ** 0.5 + 1e-8)
+                    for v, q in zip(speed, squares, strict=True)
+                ]
+            theta = [v - s for v, s in zip(theta, step, strict=True)]
+            mean = [m + (v - m) / (t + 1) for m, v in zip(mean, theta, strict=True)]
+        shown = mean if kind == "averaged" else theta
+        logged.append(total / 30 if each else program.full(shown))
+    return logged
 
 
 def write(path, unit, values, digits=6):
@@ -85,7 +107,8 @@ def write(path, unit, values, digits=6):
 def texts():
     """Return the values of each example, by name, with their unit."""
     found = {name: (unit, logged(problem, f)) for name, (unit, problem, f) in EXAMPLES.items()}
-    return found | {"momentum": ("epoch", heavy_ball(SEED, 300, 0.05))}
+    momentum = foreign("momentum", "logistic", MOMENTUM, 300, random.Random(SEED))
+    return found | {"momentum": ("epoch", momentum)}
 
 
 if __name__ == "__main__":
