@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scalar
 import write_submissions
+import yaml
 from calibrate import curve_of, digits_of, truth
 from conftest import ROOT
 
@@ -36,6 +37,8 @@ def curve(scratch, params, tmp_path):
         stated = {"problem": "logistic", "dataset": "gaussian"} | entry
         params["submissions"] = {"mine": stated}
         scratch(params)
+        (tmp_path / "data/sections").mkdir(exist_ok=True)
+        (tmp_path / "data/sections/search.yaml").write_text(yaml.safe_dump(params["search"]))
 
     return write
 
