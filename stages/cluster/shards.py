@@ -121,7 +121,7 @@ def _cluster(address: str) -> Iterator[Executor]:
     if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
         _refuse(address, "must be like tcp://127.0.0.1:8786")
     dask.config.set({"distributed.comm.timeouts.connect": PATIENCE})
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a line of ours says it
+    logging.disable()  # what is to be said of a cluster is one line
     try:
         with warnings.catch_warnings(action="ignore"):  # of other versions, which are refused below
             client = Client(address, timeout=PATIENCE, set_as_default=False)
