@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help repro test lint verify bench mutants calibrate readme page unlock requirements
+.PHONY: help repro test lint verify bench mutants calibrate class readme page unlock requirements
 
 help: ## Say what each target does
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +22,7 @@ lint: $(BIN)/.installed ## Check style
 
 # Then each stage alone with what it declares, and the tests that take minutes.
 verify: $(BIN)/.installed ## Rerun all under other conditions and compare every byte
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-cluster.txt
 	$(BIN)/python tests/verify.py
 	FULL_STUDY=1 $(BIN)/pytest --numprocesses=0 -m slow tests/test_hermetic.py
 	$(BIN)/pytest -m slow
@@ -35,6 +36,9 @@ mutants: $(BIN)/.installed ## Try the tests on changes of the code
 
 calibrate: $(BIN)/.installed ## Measure what the diagnosis finds of curves whose programs are known
 	$(BIN)/python tests/calibrate.py
+
+class: $(BIN)/.installed ## Diagnose every CSV of a folder: make class SUBMISSIONS=folder
+	$(BIN)/python -m classroom '$(SUBMISSIONS)'
 
 readme: $(BIN)/.installed ## Write the tables of README.md from the results
 	$(BIN)/python tests/readme.py

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -62,25 +63,37 @@ def main(name: str) -> None:
     search = parameters.load_copy("search", Search)
     section = parameters.load(f"datasets.{stated.dataset}", DATASETS[stated.dataset][0])
     curve = read_curve(f"data/submissions/{name}.csv")
+    try:
+        with tqdm(desc=name, unit=" candidates", disable=None) as bar:
+            verdict, found, *counts = searched(given, stated, search, section, curve, bar.update)
+    except ValidationError as error:
+        _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
+    except ValueError as error:
+        _refuse(key, str(error))
+    write(name, stated, section, curve, verdict, found, tuple(counts))
+
+
+def searched(
+    given: Submission,
+    stated: Problem,
+    search: Search,
+    section: Section,
+    curve: Curve,
+    progress: Callable[[int], object],
+) -> tuple[str, list[Explanation], int, int, float]:
+    """Return what `explain` does, each recipe as long as the curve; raises ValueError."""
     known = known_fields(given)
     asked = stated.recipe(1)
     base = asked.model_copy(
         update={"epochs": None, "updates": 1_000_000, "checkpoint": None, "learning_rate": 1.0}
     )
     base = replace_unchecked(base, {f: v for f, v in known.items() if f != "learning_rate"})
-    try:
-        Recipe(**dict(base.model_copy(update={"start": asked.start})
-                      if not any(f.startswith("start") for f in known) else base))  # fmt: skip
-        with tqdm(desc=name, unit=" candidates", disable=None) as bar:
-            verdict, found, tried, used, fit = explain(
-                base, list(known), search, curve, given.learning_rate, section, bar.update
-            )
-    except ValidationError as error:
-        _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
-    except ValueError as error:
-        _refuse(key, str(error))
-    found = [e._replace(recipe=told(e.recipe, curve)) for e in found]
-    write(name, stated, section, curve, verdict, found, (tried, used, fit))
+    Recipe(**dict(base.model_copy(update={"start": asked.start})
+                  if not any(f.startswith("start") for f in known) else base))  # fmt: skip
+    verdict, found, *counts = explain(
+        base, list(known), search, curve, given.learning_rate, section, progress
+    )
+    return verdict, [e._replace(recipe=told(e.recipe, curve)) for e in found], *counts
 
 
 def known_fields(given: Submission) -> dict[str, Any]:

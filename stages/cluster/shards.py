@@ -28,7 +28,7 @@ from tqdm import tqdm
 from stages.common.files import InputError
 
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
-PATIENCE = 4  # seconds for a scheduler to answer, and again for a worker to join
+PATIENCE = 3  # seconds for a scheduler to answer, and again for a worker to join
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGES = ("distributed", "numpy", "pandas", "pydantic")  # whose versions must be alike
 
@@ -121,7 +121,7 @@ def _cluster(address: str) -> Iterator[Executor]:
     if not re.fullmatch(r"(tcp|tls)://\S+:\d+", address):
         _refuse(address, "must be like tcp://127.0.0.1:8786")
     dask.config.set({"distributed.comm.timeouts.connect": PATIENCE})
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # a line of ours says it
+    logging.disable()  # what is to be said of a cluster is one line
     try:
         with warnings.catch_warnings(action="ignore"):  # of other versions, which are refused below
             client = Client(address, timeout=PATIENCE, set_as_default=False)

@@ -1,0 +1,1 @@
+"""Every submission of a folder, diagnosed outside the pipeline."""

@@ -1,0 +1,74 @@
+"""One submission: what is read of it, and what explains it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from stages.common import files
+from stages.diagnose import Submission, read_curve, searched
+from stages.sgd.deviations import deviations
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.explanations import credible
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.recipes.recipe import Problem
+
+Values = dict[str, Any]  # plain ones
+
+
+def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
+    """Return what is stated of a submission, and its curve, as plain values.
+
+    What is stated is in a YAML file of the same name, whose fields are those of `submissions` in
+    params.yaml; or it is the problem alone, in a column `problem` of the CSV.
+
+    Raises
+    ------
+    InputError
+        If either can not be what it must be.
+    """
+    curve, beside, given = read_curve(str(path)), path.with_suffix(".yaml"), {}
+    if beside.exists():
+        given = files.read_yaml(str(beside))
+        if not isinstance(given, dict):
+            raise files.InputError(f"{beside}: is not a mapping")
+    else:
+        table = files.read_frame(str(path))
+        named = set(table["problem"]) if "problem" in table else set()
+        if len(named) != 1:
+            raise files.InputError(f"{path}: needs one problem, in a column or in {beside.name}")
+        given = {"problem": named.pop()}
+    if given.get("problem") not in problems:
+        said = f"problem = {given.get('problem')!r}: must be {', '.join(problems)}"
+        raise files.InputError(f"{path}: {said}")
+    given["dataset"] = problems[given["problem"]].dataset
+    return given, {k: v.tolist() if k != "unit" else v for k, v in curve._asdict().items()}
+
+
+def explained(
+    problem: Values, section: Values, search: Values, given: Values, curve: Values
+) -> Values:
+    """Return what is found of a submission: a row of the table."""
+    stated = Problem(**problem)
+    arrays = {k: np.array(v) for k, v in curve.items() if k != "unit"}
+    found = Curve(unit=curve["unit"], **arrays)
+    data = DATASETS[stated.dataset][0](**section)
+    try:
+        verdict, recipes, tried, used, fit = searched(
+            Submission(**given), stated, Search(**search), data, found, lambda count: None
+        )
+    except ValidationError as error:
+        return {"verdict": "refused", "words": [error.errors()[0]["msg"]]}
+    except ValueError as error:
+        return {"verdict": "refused", "words": [str(error)]}
+    told = {"verdict": verdict, "fit": fit, "candidates": tried, "values": used, "words": []}
+    if verdict == "not at all":
+        return told
+    best, asked = recipes[0], stated.recipe(1)
+    return told | {
+        "learning_rate": best.recipe.learning_rate,
+        "probability": best.probability,
+        "others": len(credible(recipes)) - 1,
+        "words": [d.words for d in deviations(best.recipe, asked)],
+    }

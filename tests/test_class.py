@@ -1,0 +1,88 @@
+"""A class's submissions: a row each, whatever is wrong with some, and only once."""
+
+import json
+import re
+import sys
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+import write_submissions
+import yaml
+from conftest import ENVIRONMENT, ROOT, command
+
+from classroom.__main__ import main
+
+RIGHT = {"start": {"law": "zeros"}, "order": {"generator": "numpy"}, "learning_rate": 0.1,
+         "updates": 40, "log": {"value": "objective", "moment": "after", "every": 1}}  # fmt: skip
+FORGOT = RIGHT | {"intercept": {"output": "none", "gradient": "none", "log": "none"}}
+
+
+@pytest.fixture
+def folder(scratch, params, tmp_path):
+    """Six submissions, in a study whose search is short: two alike, two that can not be read."""
+    params["search"] |= {"at_once": 1, "most": 500, "replicas": 13, "steps": 60}
+    scratch(params)
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    submitted = tmp_path / "submitted"
+    submitted.mkdir()
+    for name, fields in (("ann", RIGHT), ("bob", FORGOT), ("cat", FORGOT)):
+        values = write_submissions.logged("logistic", fields)
+        write_submissions.write(submitted / f"{name}.csv", "step", values)
+        (submitted / f"{name}.yaml").write_text("problem: logistic\n")
+    table = pd.read_csv(submitted / "ann.csv", dtype=str)
+    table.assign(problem="logistic").to_csv(submitted / "dan.csv", index=False)
+    table.assign(problem="<b>moons</b>").to_csv(submitted / "eve.csv", index=False)
+    (submitted / "fay.csv").write_text("step,loss\n1,2\n")
+    return submitted
+
+
+def table(folder):
+    return pd.read_csv(folder / "diagnosis/class.csv", keep_default_na=False).set_index(
+        "submission"
+    )
+
+
+def test_each_submission_has_a_row(folder, capsys):
+    main(str(folder))
+    found = table(folder)
+    assert list(found.index) == ["ann", "bob", "cat", "dan", "eve", "fay"]
+    assert list(found["verdict"]) == ["exactly"] * 4 + ["refused"] * 2
+    assert list(found["deviations"][:4]) == ["", *["there is no intercept"] * 2, ""]
+    assert set(found["learning_rate"][:4]) == {"0.1"}
+    assert "must be logistic" in found.loc["eve", "deviations"]
+    assert "must be at least three" in found.loc["fay", "deviations"]
+    page = (folder / "diagnosis/class.html").read_text()
+    HTMLParser().feed(page)
+    assert re.search(r'row">there is no intercept</th><td class="n">2</td>', page)
+    assert "<script" not in page
+    assert "<b>moons" not in page
+    assert len(list((folder / "diagnosis/found").iterdir())) == 2  # alike are searched for once
+
+
+def test_what_was_found_is_not_searched_for_again(folder):
+    main(str(folder))
+    paths = list((folder / "diagnosis/found").iterdir())
+    first = table(folder)
+    paths[0].unlink()
+    kept = paths[1].stat().st_mtime_ns
+    main(str(folder))
+    assert table(folder).equals(first)
+    assert paths[0].exists()
+    assert paths[1].stat().st_mtime_ns == kept
+    changed = json.loads(paths[1].read_text()) | {"words": ["kept"]}
+    paths[1].write_text(json.dumps(changed))
+    main(str(folder))
+    assert "kept" in set(table(folder)["deviations"])
+
+
+def test_what_is_stated_beside_a_curve_is_checked(folder):
+    (folder / "ann.yaml").write_text(yaml.safe_dump({"problem": "logistic", "updat": 3}))
+    main(str(folder))
+    assert table(folder).loc["ann", "verdict"] == "refused"
+
+
+def test_a_folder_without_curves_is_one_line(tmp_path):
+    words = (sys.executable, "-m", "classroom", str(tmp_path))
+    done = command(*words, folder=ROOT, env=ENVIRONMENT)
+    assert (done.returncode, done.stderr) == (1, f"{tmp_path}: holds no CSV\n")
