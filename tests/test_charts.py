@@ -152,7 +152,7 @@ def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):
     images = driver.execute_script(
         "return [...document.images].map((i) => [i.alt, i.naturalWidth, i.clientWidth])"
     )
-    assert len(images) == len(list((clone / "plots").glob("*.png")))
+    assert len(images) == len(list((clone / "plots").glob("figure_*.png")))
     assert all(alt and natural and shown_at <= width for alt, natural, shown_at in images)
 
 
