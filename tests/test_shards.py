@@ -96,9 +96,11 @@ def busy(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     yield process, found
-    for p in [process, *found]:
-        if p.is_running() if isinstance(p, psutil.Process) else p.poll() is None:
+    for p in found:
+        if p.is_running():
             p.kill()
+    process.kill()
+    process.communicate()
 
 
 def idle(process):

@@ -5,10 +5,12 @@ file differs or dvc.lock is not the same byte for byte.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,7 +34,10 @@ VARIATIONS = {  # environment, umask, folder
         0o077,
         "check out/φ",
     ),
+    "one process": ({}, 0o022, "checkout"),
+    "two processes": ({}, 0o022, "checkout"),
 }
+CORES = {"one process": 1, "two processes": 2}  # which a stage has for its shards
 PYTHONS = ("3.12", "3.13")  # for the stages that need no PyTorch
 
 
@@ -61,11 +66,26 @@ def compare(folder: Path, log: str) -> tuple[int, int, int]:
     return log.count("Running stage"), len(wanted) + 1, differ
 
 
-def repro(folder: Path, bin_folder: Path, *arguments: str, environment: dict, umask: int) -> str:
-    """Run dvc repro and return what it printed."""
+def repro(
+    folder: Path,
+    bin_folder: Path,
+    *arguments: str,
+    environment: dict,
+    umask: int,
+    cores: int | None = None,
+) -> str:
+    """Run dvc repro, on so many cores, and return what it printed."""
     path = f"{bin_folder}{os.pathsep}{os.environ['PATH']}"
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
     run = subprocess.run(
-        [bin_folder / "dvc", "repro", *arguments],
+        [
+            "taskset",
+            "--cpu-list",
+            ",".join(map(str, allowed)),
+            bin_folder / "dvc",
+            "repro",
+            *arguments,
+        ],
         cwd=folder,
         env=os.environ | environment | {"PATH": path},
         umask=umask,
@@ -82,20 +102,34 @@ def vary(name: str, scratch: Path) -> tuple[int, int, int]:
     """Run the whole pipeline under one variation."""
     environment, umask, folder = VARIATIONS[name]
     checkout = clone(scratch / name.replace(" ", "_") / folder)
-    log = repro(checkout, BIN, environment=environment, umask=umask)
+    log = repro(checkout, BIN, environment=environment, umask=umask, cores=CORES.get(name))
     return compare(checkout, log)
 
 
-def vary_python(version: str, finished: Path, scratch: Path) -> tuple[int, int, int] | None:
-    """Rerun the stages that need no PyTorch in a finished checkout, with another Python."""
-    python = shutil.which(f"python{version}")
-    if python is None or subprocess.run([python, "-V"], capture_output=True).returncode:
+def pinned() -> list[str]:
+    """Return the versions that the study is run with."""
+    return (ROOT / "requirements.txt").read_text().splitlines()
+
+
+def lowest() -> list[str]:
+    """Return the lowest version of each package that pyproject.toml allows; pip finds the rest."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    return [re.sub(r">=([^,]+).*", r"==\1", line) for line in listed]
+
+
+def vary_packages(
+    python: str, wanted: list[str], finished: Path, scratch: Path
+) -> tuple[int, int, int] | None:
+    """Rerun the stages that need no PyTorch in a finished checkout, with other packages."""
+    if (
+        shutil.which(python) is None
+        or subprocess.run([python, "-V"], capture_output=True).returncode
+    ):
         return None
-    venv, checkout = scratch / f"venv{version}", scratch / f"checkout{version}"
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    venv, checkout, requirements = (folder / n for n in ("venv", "checkout", "requirements.txt"))
     subprocess.run([python, "-m", "venv", venv], check=True)
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    requirements = scratch / f"requirements{version}.txt"
-    requirements.write_text("\n".join(line for line in lines if not line.startswith("torch=")))
+    requirements.write_text("\n".join(line for line in wanted if not line.startswith("torch=")))
     install = [venv / "bin/pip", "install", "--quiet", "--requirement", requirements]
     subprocess.run(install, check=True, capture_output=True)
     shutil.copytree(finished, checkout, symlinks=True)
@@ -103,7 +137,7 @@ def vary_python(version: str, finished: Path, scratch: Path) -> tuple[int, int, 
     stages = [
         name
         for name, stage in lock.items()
-        if not name.startswith("ablate")  # starts where torch.nn.Linear does
+        if not name.startswith(("ablate", "survey"))  # start where torch.nn.Linear does
         and not any(dep["path"].endswith("by_torch.py") for dep in stage["deps"])
     ]
     arguments = ("--force", "--single-item", *stages)
@@ -117,9 +151,11 @@ def main() -> int:
         scratch = Path(folder)
         rows = dict(zip(VARIATIONS, pool.map(lambda n: vary(n, scratch), VARIATIONS), strict=True))
         finished = scratch / "as_committed/checkout"
-        again = pool.map(lambda version: vary_python(version, finished, scratch), PYTHONS)
-        for version, row in zip(PYTHONS, again, strict=True):
-            rows[f"Python {version}, stages without PyTorch"] = row
+        others = {f"Python {v}": (f"python{v}", pinned()) for v in PYTHONS}
+        others["the lowest versions of packages"] = sys.executable, lowest()
+        again = pool.map(lambda how: vary_packages(*how, finished, scratch), others.values())
+        for name, row in zip(others, again, strict=True):
+            rows[f"{name}, stages without PyTorch"] = row
     print("| variation | stages run | files compared | files that differ |")
     print("| --- | --- | --- | --- |")
     for name, row in rows.items():
