@@ -67,6 +67,7 @@ def shorten(folder):
     params["gradients"]["trials"] = params["divergence"]["pairs"] = 5
     params["survey"]["replicas"] = 2
     params["search"] |= {"at_once": 1, "most": 200, "replicas": 13, "steps": 60}
+    params["submissions"] = {n: params["submissions"][n] for n in ("right", "momentum")}
     params["sweep"] |= {"replicas": 3, "epochs": 4}
     params["fresh"]["examples"] = 50
     path.write_text(yaml.safe_dump(params, sort_keys=False))
