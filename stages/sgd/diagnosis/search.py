@@ -47,7 +47,7 @@ class Digits:
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         self.ground = Ground(vocabulary)
         self.progress, self.tried = progress, 0
-        share = 1 if self.curve.unit == "step" else 4 if rate else 8  # an epoch takes longer
+        share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
         self.most = search.most // share
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
