@@ -196,8 +196,8 @@ def solutions(search):
             print(solution["id"], solution["facts"]["rate"], rates[:4], len(explained),
                   f"{time.process_time() - begin:.0f} s", digits.tried,
                   file=sys.stderr, flush=True)  # fmt: skip
-    print(f"| {total} programs: explained to the last digit | {told} |")
-    print(f"| of those, fewer than three values | {few} |", flush=True)
+    say(f"{total} programs: explained to the last digit", told)
+    say("of those, fewer than three values, of which none can tell", few)
 
 
 def same(recipe, other):

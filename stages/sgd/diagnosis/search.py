@@ -5,8 +5,8 @@ is not stated is solved for from the first value that depends on it: an interval
 values narrow until a short decimal in it reproduces every digit.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Digits:
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         self.ground = Ground(vocabulary)
         self.progress, self.tried = progress, 0
-        share = 1 if self.curve.unit == "step" else 4 if rate else 16  # an epoch takes longer
+        share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
         self.most = search.most // share
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
@@ -64,11 +64,14 @@ class Digits:
         """Return the candidates with the fewest deviations that agree with every digit."""
         with np.errstate(all="ignore"):
             for level in range(self.search.at_once + 1):
+                most = self.most * (level + 1) // (self.search.at_once + 1)
+                tiers = [(a, b) for a in range(level + 1) for b in range(level - a + 1)]
                 for log in self.logs:
                     self.log, found = log, []
-                    for a in range(level + 1):
-                        for b in range(level - a + 1):
-                            found += self.confirmed(self.expanded(a, b, level - a - b))
+                    for n, (a, b) in enumerate(tiers):
+                        left = most - self.spent[log]
+                        self.limit = self.spent[log] + left // (len(tiers) - n)
+                        found += self.confirmed(self.expanded(a, b, level - a - b))
                     if found:
                         return self.alike(found)
         return []
@@ -87,25 +90,25 @@ class Digits:
         """Return what agrees with the values that do not depend on the update."""
         key = size, self.log
         if key not in self.starts:
+            options = self.tier("first")
             made = self._made(
-                ((*choice, *chosen), ())
+                (choice, self.vocabulary.sets(choice, (), options, size))
                 for choice in self.vocabulary.choices
                 if id(choice[-1]) == self.log
-                for chosen in self.vocabulary.sets(choice, (), self.tier("first"), size)
             )
             apply = [c for c in made if self._independent(c.recipe)]
             rest = [c for c in made if not self._independent(c.recipe)]
             self.starts[key] = rest + self._agreeing(apply)
         return self.starts[key]
 
-    def _made(self, sets: Iterator[tuple]) -> list[Candidate]:
+    def _made(self, begun: Iterable[tuple[tuple, Iterator[tuple]]]) -> list[Candidate]:
+        """Return candidates: what each begins with and the sets of options it goes on with."""
         rate = self.rate or 1.0
         bounds = (rate,) * 3 if self.rate else (*dict(self.search.rates).values(), 1.0)
         found = []
-        for given, more in sets:
-            if self.spent[self.log] >= self.most:
+        for options in turns(begun):
+            if self.spent[self.log] >= self.limit:
                 break
-            options = (*given, *more)
             found.append(Candidate(options, self.vocabulary.build(options), *bounds, not self.rate))
             self.tried += 1
             self.spent[self.log] += 1
@@ -134,11 +137,11 @@ class Digits:
             made, update = self.first(a), self.tier("update")
             if b:
                 made = self._made(
-                    (c.options, more)
-                    for c in made
-                    for more in self.vocabulary.sets(
-                        c.options[:count], c.options[count:], update, b
+                    (
+                        c.options,
+                        self.vocabulary.sets(c.options[:count], c.options[count:], update, b),
                     )
+                    for c in made
                 )
             row = {True: 1, False: 0}
             rows = [row[self._independent(c.recipe)] for c in made]
@@ -164,14 +167,18 @@ class Digits:
         made = self.second(a, b)
         count = len(self.vocabulary.choices[0])
         if c:
-            made = [
-                s._replace(
-                    options=(*s.options, *more), recipe=self.vocabulary.build((*s.options, *more))
-                )
+            longer = (
+                (s, (*s.options, *more))
                 for s in made
                 for more in self.vocabulary.sets(s.options[:count], s.options[count:], self.late, c)
+            )
+            left = max(0, self.limit - self.spent[self.log])
+            made = [
+                s._replace(options=options, recipe=self.vocabulary.build(options))
+                for s, options in islice(longer, left)
             ]
             self.tried += len(made)
+            self.spent[self.log] += len(made)
         rows = len(self.curve.values)
         for row in range(1, min(8, rows)):
             free = [s for s in made if s.free]
@@ -253,3 +260,15 @@ class Digits:
                     more.append(Candidate((*c.options, option), recipe, rate, rate, rate))
         self.tried += len(more)
         return list(chain(found, self.agreed(more)))
+
+
+def turns(begun: Iterable[tuple[tuple, Iterator[tuple]]]) -> Iterator[tuple]:
+    """Yield what each begins with and one of the sets that it goes on with, each in turn."""
+    left = list(begun)
+    while left:
+        going = []
+        for given, sets in left:
+            for more in islice(sets, 1):
+                yield (*given, *more)
+                going.append((given, sets))
+        left = going

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -174,6 +175,7 @@ class Vocabulary:
         first = self.choices[0]
         self.kinds = [o.kind for o in first]
         self.fits: dict[tuple[int, int], bool] = {}
+        self.going: dict[tuple[int, ...], bool] = {}
         choices = list({id(o): o for choice in self.choices for o in choice}.values())
 
         def fine(*chosen: Option) -> bool:
@@ -203,7 +205,11 @@ class Vocabulary:
                     return False
         if all(self.alone[id(o)] for o in chosen):
             return True
-        return self.recipe(whole) is not None
+        drawn = any(o.kind.startswith(("start", "order")) for o in chosen)
+        key = tuple(id(o) for o in (*(choice if drawn else choice[-1:]), *chosen))
+        if key not in self.going:
+            self.going[key] = self.recipe(whole) is not None
+        return self.going[key]
 
     def sets(
         self,
@@ -212,10 +218,14 @@ class Vocabulary:
         options: Sequence[Option],
         size: int,
     ) -> Iterator[tuple[Option, ...]]:
-        """Yield the sets of `size` options that go together with each other and what is given."""
+        """Yield the sets of `size` options that go together with each other and what is given.
+
+        The likeliest come first.
+        """
         fitting = [o for o in options if all(self._fit(o, g) for g in (*choice, *given))]
         sure = all(self.alone[id(o)] for o in given)
-        for more in self._subsets(fitting, size):
+        likeliest = sorted(self._subsets(fitting, size), key=lambda s: -prod(o.odds for o in s))
+        for more in likeliest:
             certain = sure and all(self.alone[id(o)] for o in more)
             if certain or self.goes(choice, (*given, *more)):
                 yield more
