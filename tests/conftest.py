@@ -173,15 +173,11 @@ def params():
 
 @pytest.fixture
 def scratch(tmp_path, monkeypatch, params):
-    """A working directory with nothing but a params.yaml, which the test may rewrite."""
+    """An empty working directory with a params.yaml that the test may rewrite."""
     monkeypatch.chdir(tmp_path)
 
     def write(changed=params):
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
-        for name, entries in changed.items():  # its copies
-            path = tmp_path / parameters.COPY.format(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(yaml.safe_dump(entries, sort_keys=False))
 
     write()
     return write
