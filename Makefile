@@ -38,7 +38,7 @@ calibrate: $(BIN)/.installed ## Measure what the diagnosis finds of curves whose
 	$(BIN)/python tests/calibrate.py
 
 class: $(BIN)/.installed ## Diagnose every CSV of a folder: make class SUBMISSIONS=folder
-	$(BIN)/python -m classroom '$(SUBMISSIONS)'
+	$(BIN)/python -m classroom $(if $(SUBMISSIONS),'$(SUBMISSIONS)')
 
 readme: $(BIN)/.installed ## Write the tables of README.md from the results
 	$(BIN)/python tests/readme.py

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -88,4 +87,4 @@ def write(folder: Path, rows: dict[str, dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*parameters.words(__doc__))

@@ -1,6 +1,5 @@
 """Turn a program into its reference, difference by difference: python -m stages.ablate svm."""
 
-import sys
 from collections.abc import Sequence
 from itertools import product
 from math import factorial
@@ -194,4 +193,4 @@ def _spread(share: np.ndarray) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*parameters.words(__doc__))

@@ -1,7 +1,5 @@
 """Solve a problem exactly: python -m stages.certify svm problems.svm."""
 
-import sys
-
 import cvxpy as cp
 import numpy as np
 
@@ -204,4 +202,4 @@ def interpolation(stated: Objective, X: np.ndarray, y: np.ndarray) -> dict[str, 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*parameters.words(__doc__, 2, 2))

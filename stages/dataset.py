@@ -1,7 +1,5 @@
 """Draw one seeded dataset: python -m stages.dataset gaussian."""
 
-import sys
-
 import pandas as pd
 
 from stages.common import files, parameters
@@ -32,4 +30,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*parameters.words(__doc__))

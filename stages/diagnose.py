@@ -1,7 +1,6 @@
 """Say which recipes wrote a recorded loss curve: python -m stages.diagnose name."""
 
 import re
-import sys
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,7 +15,7 @@ from stages.sgd.deviations import deviations, undo
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.explanations import Explanation, bands, credible, explain, sentence, told
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
-from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Choices, Problem, Recipe
 from stages.sgd.recipes.schema import Dataset, Name, Positive, Section
@@ -211,11 +210,11 @@ def undoing(recipe: Recipe, stated: Problem, section: Section) -> dict[str, floa
             made[field] = undo(recipe, asked, some)
         except ValidationError:
             continue
-    examples = files.read_examples(f"data/{stated.dataset}.csv", stated.dataset != "wave")
+    examples = draw(section)
     found = {}
     with np.errstate(all="ignore"):
         for n, outcome in train_together(list(made.values()), section, 0, "diagnose"):
-            value = float(objective(stated.objective, outcome.theta, *examples)[0])
+            value = float(objective(stated.objective, outcome.theta, examples.X, examples.y)[0])
             if np.isfinite(value):
                 found[list(made)[n]] = value
     return {label: found[label] for label in made if label in found}
@@ -226,4 +225,4 @@ def _refuse(what: str, why: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*parameters.words(__doc__))

@@ -1,6 +1,5 @@
 """Draw one figure: python -m stages.figure 2a, ablation svm, or submission right."""
 
-import sys
 from importlib import import_module
 from typing import Annotated
 
@@ -64,4 +63,4 @@ def main(key: str, name: str | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*parameters.words(__doc__, 1, 2))

@@ -18,6 +18,15 @@ def packages(folder):
     return {str(path.relative_to(folder)) for path in (folder / "stages").rglob(PACKAGE)}
 
 
+def place(source, target):
+    """Copy a file, or a folder in which a package's docstring may stand already."""
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+
+
 @pytest.fixture(scope="module")
 def traces(pipeline, tmp_path_factory):
     """Each stage's trace from a folder that holds only what the stage declares."""
@@ -27,9 +36,7 @@ def traces(pipeline, tmp_path_factory):
     for stage in stages:
         alone = tmp_path_factory.mktemp("alone")
         for name in stage.files | packages(folder):
-            (alone / name).parent.mkdir(parents=True, exist_ok=True)
-            copy = shutil.copytree if (folder / name).is_dir() else shutil.copy
-            copy(folder / name, alone / name)
+            place(folder / name, alone / name)
         part = {}
         for key in stage.keys:
             *parents, last = key.split(".")
@@ -42,8 +49,16 @@ def traces(pipeline, tmp_path_factory):
         after = {path for path in alone.rglob("*") if path.is_file()}
         outs = {str(path.relative_to(alone)) for path in after - before}
         differing = [o for o in outs if (alone / o).read_bytes() != (folder / o).read_bytes()]
+        code = {path for name in stage.files for path in (folder / name).glob("*.py")}
+        code = {str(path.relative_to(folder)) for path in code if path.name != PACKAGE}
+        found[stage.name]["idle"] = sorted(code - set(found[stage.name]["read"]))
         found[stage.name]["read"] = declared_as(found[stage.name]["read"], stage.files)
         found[stage.name]["read"] |= stage.files & {"data/checked.txt"}  # which is to come first
+        found[stage.name]["read"] -= stage.outs  # what it compares after it has written it
+        if "params.yaml" in stage.files:  # all of it
+            found[stage.name]["keys"] = set()
+        else:
+            found[stage.name]["read"] -= {"params.yaml"}
         found[stage.name]["keys"] = sections_of(found[stage.name]["keys"], stage.keys)
         found[stage.name] |= {"outs": declared_as(outs, stage.outs), "differing": differing}
         shutil.rmtree(alone)
@@ -66,10 +81,6 @@ def complaints(stage, trace):
     read = {name for name in trace["read"] if "__pycache__" not in name}
     read = {name for name in read if not name.endswith(f"/{PACKAGE}")}
     keys = set(trace["keys"])
-    if "params.yaml" in stage.files:
-        keys = set()
-    else:
-        read -= {"params.yaml"}
     return {
         "undeclared": sorted((read - stage.files) | (keys - stage.keys)),
         "needless": sorted((stage.files - read) | (stage.keys - keys)),
@@ -84,6 +95,10 @@ NOTHING = {"undeclared": [], "needless": [], "outputs": [], "differing": []}
 def test_each_stage_needs_what_it_declares_and_writes_the_pipelines_bytes(pipeline, traces):
     _, stages = pipeline
     assert {s.name: c for s in stages if (c := complaints(s, traces[s.name])) != NOTHING} == {}
+
+
+def test_each_stage_imports_every_file_of_the_folders_that_it_declares(traces):
+    assert {name: trace["idle"] for name, trace in traces.items() if trace["idle"]} == {}
 
 
 def test_the_files_that_are_given_hold_a_docstring_alone(pipeline):
@@ -124,8 +139,7 @@ def test_a_stage_without_one_of_its_files_fails(pipeline, tmp_path):
     folder, stages = pipeline
     stage = next(stage for stage in stages if stage.name == "dataset@wave")
     for name in (stage.files - {"stages/sgd/parts/datasets.py"}) | packages(folder):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / name, tmp_path / name)
+        place(folder / name, tmp_path / name)
     shutil.copy(folder / "params.yaml", tmp_path)
     with pytest.raises(AssertionError, match=r"No module named 'stages\.sgd\.parts\.datasets'"):
         run(tmp_path, stage.command)

@@ -6,6 +6,7 @@ that the stage `check` leaves under data/sections/: dvc.lock, which DVC rewrites
 then holds one hash for it instead of each of its values.
 """
 
+import sys
 from reprlib import Repr
 from typing import TypeVar
 
@@ -20,6 +21,17 @@ COPY = "data/sections/{}.yaml"  # of a section, by its name
 Schema = TypeVar("Schema")
 SHORT = Repr()  # of a value in a message, however large or deep it is
 SHORT.maxlevel = 2
+
+
+def words(usage: str, least: int = 1, most: int = 1) -> list[str]:
+    """Return the command line's words; raises InputError with the usage where they are not so many.
+
+    The usage is the first line of the stage's docstring.
+    """
+    given = sys.argv[1:]
+    if not least <= len(given) <= most or any(word.startswith("-") for word in given):
+        raise InputError(usage.splitlines()[0])
+    return given
 
 
 def load(key: str, schema: type[Schema]) -> Schema:

@@ -23,7 +23,7 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     for axes in panels[len(paths) :]:
         axes.set_axis_off()
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
     figure.suptitle("Objective less its optimum at the end, against the learning rate")
 
 

@@ -89,8 +89,9 @@ class Batch:
         self.shrink = column(r.penalty.factor * r.penalised for r in recipes)[0]  # c λ
         self.times_rate = column(r.penalty.times_rate for r in recipes)
         self.logged = column(r.penalty.logged * r.penalised for r in recipes)[0]
-        self.rows = int(self.mask.any(axis=1).nonzero()[0].max(initial=-1)) + 1
-        self.rows *= bool(self.shrink.any() or self.logged.any())
+        used = self.shrink.any() or self.logged.any()
+        covers = self.mask.any(axis=1).nonzero()[0] if used else np.empty(0, int)
+        self.rows = int(covers.max(initial=-1)) + 1
         self.odd = not self.mask[: self.rows].all()  # mostly λ covers these leading rows whole
 
     def state(self, theta: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
+from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.diagnosis.values import follows, line, logged
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
@@ -100,6 +101,32 @@ class Ground:
             trained = len(self.setting(recipe).trained[1])
             self.factors[key] = np.concatenate(list(rates(one, trained)))
         return self.factors[key][:steps]
+
+
+class Quest:
+    """What either search starts from, and how many candidates it has tried.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        Whose options are put together.
+    search : Search
+        How much to try.
+    rate : float or None
+        The learning rate, where it is stated.
+    progress : callable
+        Told how many candidates have been tried since the last time.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        search: Search,
+        rate: float | None,
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        self.vocabulary, self.search, self.rate = vocabulary, search, rate
+        self.ground, self.progress, self.tried = Ground(vocabulary), progress, 0
 
 
 class Columns:

@@ -157,7 +157,7 @@ def sentence(
     how = "to the last digit" if verdict == "exactly" else "in distribution"
     best = recipes[0]
     slips = [d["words"] for d in best["deviations"]]
-    text = f"Your {used} values are explained {how} by a learning rate of "
+    text = f"{used} values of your curve are explained {how} by a learning rate of "
     text += f"{best['learning_rate']:.6g} and "
     text += f"these deviations: {'; '.join(slips)}." if slips else "no deviation at all."
     if len(recipes) > 1:

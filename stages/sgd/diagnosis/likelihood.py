@@ -4,18 +4,17 @@ Replicas of a candidate give the law of a curve's summaries, and so its syntheti
 replicas of many candidates are followed over a few steps, more of the best over all of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.candidates import Option, Search
-from stages.sgd.diagnosis.columns import Columns, Ground, apart
+from stages.sgd.diagnosis.candidates import Option
+from stages.sgd.diagnosis.columns import Columns, Quest, apart
 from stages.sgd.diagnosis.rivals import RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
-from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
 
 FEW = 12  # replicas of a candidate at first
@@ -24,9 +23,9 @@ BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
-LENGTHS = 240, 1200, 1_000_000  # steps compared, and how many are kept after each
+LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
+FIRST, FIRST_RIVALS = (60, 40, 30), (24, 16, 8)  # how many are kept after each
 ROOM = 0.2, 0.1, 0.05  # for what few replicas and coarse learning rates get wrong
-FIRST, FIRST_RIVALS = (60, 40, 30), (24, 16, 8)
 NEGLIGIBLE = 6.0  # how much less a log score may be than the best in the last comparison
 LAST = 24, 5  # candidates and rivals of the last comparison
 WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
@@ -49,32 +48,13 @@ def rival(options: Sequence[Option]) -> Option | None:
     return options[-1] if any(options[-1] is r for r in RIVALS) else None
 
 
-class Laws:
-    """The search in distribution.
+class Laws(Quest):
+    """The search in distribution, among programs that nobody seeded; parameters as a quest's."""
 
-    Parameters
-    ----------
-    vocabulary : Vocabulary
-        Of programs that nobody seeded.
-    search : Search
-        How much to try.
-    rate : float or None
-        The learning rate, where it is stated.
-    progress : callable
-        Told how many candidates have been tried since the last time.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        search: Search,
-        rate: float | None,
-        progress: Callable[[int], None] = lambda count: None,
-    ) -> None:
-        self.vocabulary, self.search, self.rate = vocabulary, search, rate
-        self.ground, self.progress, self.tried = Ground(vocabulary), progress, 0
+    def __init__(self, *quest: object) -> None:
+        super().__init__(*quest)
         self.seeds: dict[tuple[int, int], dict[str, object]] = {}
-        self.count = len(vocabulary.choices[0])
+        self.count = len(self.vocabulary.choices[0])
 
     def rows(self, steps: int) -> int:
         """Return how many rows of the curve are compared: those of so many steps as asked."""
@@ -115,11 +95,13 @@ class Laws:
         held = self._again(rivals, replicas)
         wide = [(s.options, r) for s in held[:STARTS] for r in self._near(s.rate, WIDE)]
         held = self._best([*held, *self._together(wide, replicas, steps)])
-        fine = [(s.options, r) for s in (*found[:STARTS], *held[:STARTS])
-                for r in self._near(s.rate, FINE)]  # fmt: skip
-        all_of_them = [*found, *held, *self._together(fine, replicas, steps)]
-        best = list({tuple(map(id, s.options)): s for s in reversed(
-            self._best(all_of_them, len(all_of_them)))}.values())[::-1]  # fmt: skip
+        leading = (*found[:STARTS], *held[:STARTS])
+        fine = [(s.options, r) for s in leading for r in self._near(s.rate, FINE)]
+        every = [*found, *held, *self._together(fine, replicas, steps)]
+        rated: dict[tuple[int, ...], Scored] = {}  # each at the rate that suits it best
+        for s in self._best(every, len(every)):
+            rated.setdefault(tuple(map(id, s.options)), s)
+        best = list(rated.values())
         least = best[0].score - NEGLIGIBLE
         rivals = [s for s in best if rival(s.options) and s.score > least]
         plain = [s for s in best if not rival(s.options)]

@@ -5,54 +5,34 @@ is not stated is solved for from the first value that depends on it: an interval
 values narrow until a short decimal in it reproduces every digit.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 import numpy as np
 
-from stages.sgd.diagnosis.candidates import Curve, Option, Search
-from stages.sgd.diagnosis.columns import Columns, Ground, apart
+from stages.sgd.diagnosis.candidates import Curve, Option
+from stages.sgd.diagnosis.columns import Columns, Quest, apart
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
-from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, Vocabulary, replace_unchecked
+from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
 
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
 ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals
 
 
-class Digits:
-    """The search for what agrees with every digit.
+class Digits(Quest):
+    """The search for what agrees with every digit; parameters as a quest's."""
 
-    Parameters
-    ----------
-    vocabulary : Vocabulary
-        Whose options are put together.
-    search : Search
-        How much to try.
-    rate : float or None
-        The learning rate, where it is stated.
-    progress : callable
-        Told how many candidates have been tried since the last time.
-    """
-
-    def __init__(
-        self,
-        vocabulary: Vocabulary,
-        search: Search,
-        rate: float | None,
-        progress: Callable[[int], None] = lambda count: None,
-    ) -> None:
-        self.vocabulary, self.search, self.rate = vocabulary, search, rate
-        self.curve: Curve = vocabulary.curve
+    def __init__(self, *quest: object) -> None:
+        super().__init__(*quest)
+        self.curve: Curve = self.vocabulary.curve
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
-        self.ground = Ground(vocabulary)
-        self.progress, self.tried = progress, 0
         share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
-        self.most = search.most // share
+        self.most = self.search.most // share
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
-        self.late = [o for o in vocabulary.options if o.kind in late]
-        logs = {id(choice[-1]): choice[-1] for choice in vocabulary.choices}
+        self.late = [o for o in self.vocabulary.options if o.kind in late]
+        logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
         self.whole = {n for n in self.logs if logs[n].changes.get("log.value") == "objective"}
         self.whole -= {n for n in self.logs if logs[n].changes.get("log.moment") == "after"}
