@@ -1,6 +1,8 @@
 """Bad parameters: each ends a stage with one line that names the key, and exit status 1."""
 
+import ast
 import os
+import runpy
 import subprocess
 import sys
 from functools import reduce
@@ -195,3 +197,14 @@ def test_a_stage_ends_with_one_line_and_status_1(tmp_path, params):
         "params.yaml: datasets.gaussian.examples = -3: Input should be greater than or equal to 2\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+@pytest.mark.parametrize("given", [[], ["--help"], ["a", "b", "c"]])
+@pytest.mark.parametrize("name", ["dataset", "certify", "ablate", "diagnose", "figure"])
+def test_other_words_than_a_stage_needs_are_answered_with_its_usage(name, given, monkeypatch):
+    usage = ast.get_docstring(ast.parse((ROOT / f"stages/{name}.py").read_text()))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *given])
+    monkeypatch.delitem(sys.modules, f"stages.{name}", raising=False)
+    with pytest.raises(InputError, match=rf"python -m stages\.{name} ") as refusal:
+        runpy.run_module(f"stages.{name}", run_name="__main__")
+    assert str(refusal.value) == usage.splitlines()[0]
