@@ -39,6 +39,7 @@ def main(folder: str) -> None:
     problems = parameters.load("problems", dict[Name, Problem])
     search = parameters.load("search", Search).model_dump()
     kept, keys, rows = Path(folder) / "diagnosis/found", {}, {}
+    code = shards.versions()["stages"]
     pending: dict[str, tuple[Values, ...]] = {}
     for path in paths:
         try:
@@ -51,12 +52,14 @@ def main(folder: str) -> None:
         shard = (
             stated.model_dump(exclude_unset=True), section.model_dump(), search, given, curve
         )  # fmt: skip
-        text = json.dumps([shards.versions()["stages"], shard], sort_keys=True)
+        text = json.dumps([code, shard], sort_keys=True)
         keys[path.stem] = hashlib.sha256(text.encode()).hexdigest(), given["problem"]
         if not (kept / f"{keys[path.stem][0]}.json").exists():
             pending[keys[path.stem][0]] = shard
-    for n, found in shards.spread(explained, list(pending.values()), "class"):
-        files.write_json(str(kept / f"{list(pending)[n]}.json"), found)
+    # Those that share what is tried one after another: (problem, section, search, given, curve).
+    order = sorted(pending, key=lambda k: repr((*pending[k][:4], pending[k][4]["positions"], k)))
+    for n, found in shards.spread(explained, [pending[key] for key in order], "class"):
+        files.write_json(str(kept / f"{order[n]}.json"), found)
     for name, (key, problem) in keys.items():
         rows[name] = {"problem": problem} | files.read_json(str(kept / f"{key}.json"))
     write(Path(folder) / "diagnosis", dict(sorted(rows.items())))

@@ -3,18 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
 
 from stages.common import files
-from stages.diagnose import Submission, read_curve, searched
+from stages.diagnose import curve_values, read_curve, searched
 from stages.sgd.deviations import deviations
-from stages.sgd.diagnosis.candidates import Curve, Search
-from stages.sgd.diagnosis.explanations import credible
-from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.diagnosis.columns import Ground
+from stages.sgd.diagnosis.explanations import WAYS, credible
 from stages.sgd.recipes.recipe import Problem
 
 Values = dict[str, Any]  # plain ones
+KEPT: dict[
+    str, Ground
+] = {}  # of the last submissions of this process, for those that are like them
 
 
 def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
@@ -43,20 +44,16 @@ def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
         said = f"problem = {given.get('problem')!r}: must be {', '.join(problems)}"
         raise files.InputError(f"{path}: {said}")
     given["dataset"] = problems[given["problem"]].dataset
-    return given, {k: v.tolist() if k != "unit" else v for k, v in curve._asdict().items()}
+    return given, curve_values(curve)
 
 
 def explained(
     problem: Values, section: Values, search: Values, given: Values, curve: Values
 ) -> Values:
     """Return what is found of a submission: a row of the table."""
-    stated = Problem(**problem)
-    arrays = {k: np.array(v) for k, v in curve.items() if k != "unit"}
-    found = Curve(unit=curve["unit"], **arrays)
-    data = DATASETS[stated.dataset][0](**section)
     try:
         verdict, recipes, tried, used, fit = searched(
-            Submission(**given), stated, Search(**search), data, found, lambda count: None
+            problem, section, search, given, curve, list(WAYS), KEPT
         )
     except ValidationError as error:
         return {"verdict": "refused", "words": [error.errors()[0]["msg"]]}
@@ -65,7 +62,7 @@ def explained(
     told = {"verdict": verdict, "fit": fit, "candidates": tried, "values": used, "words": []}
     if verdict == "not at all":
         return told
-    best, asked = recipes[0], stated.recipe(1)
+    best, asked = recipes[0], Problem(**problem).recipe(1)
     return told | {
         "learning_rate": best.recipe.learning_rate,
         "probability": best.probability,

@@ -1,19 +1,30 @@
 """Say which recipes wrote a recorded loss curve: python -m stages.diagnose name."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import ValidationError
-from tqdm import tqdm
 
+from stages.cluster import shards
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations, undo
 from stages.sgd.diagnosis.candidates import Curve, Search
-from stages.sgd.diagnosis.explanations import Explanation, bands, credible, explain, sentence, told
+from stages.sgd.diagnosis.columns import Ground
+from stages.sgd.diagnosis.explanations import (
+    WAYS,
+    Answer,
+    Case,
+    Explanation,
+    bands,
+    credible,
+    explain,
+    sentence,
+    told,
+)
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
@@ -63,24 +74,66 @@ def main(name: str) -> None:
     section = parameters.load(f"datasets.{stated.dataset}", DATASETS[stated.dataset][0])
     curve = read_curve(f"data/submissions/{name}.csv")
     try:
-        with tqdm(desc=name, unit=" candidates", disable=None) as bar:
-            verdict, found, *counts = searched(given, stated, search, section, curve, bar.update)
+        case_of(given, stated, search, section, curve)
+        values = plain(stated), section.model_dump(), search.model_dump(), plain(given)
+        pieces = [(*values, curve_values(curve), [way]) for way in WAYS]
+        answers: dict[int, Answer] = {}
+        for n, answer in shards.spread(searched, pieces, name):
+            answers[n] = answer
+            if 0 in answers and answers[0][1]:  # whatever the others would find
+                answers = {0: answers[0]}
+                break
     except ValidationError as error:
         _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
     except ValueError as error:
         _refuse(key, str(error))
-    write(name, stated, section, curve, verdict, found, tuple(counts))
+    verdict, found, _, used, fit = answers[max(answers)]
+    tried = sum(answer[2] for answer in answers.values())
+    write(name, stated, section, curve, verdict, found, (tried, used, fit))
+
+
+def plain(section: Section) -> dict[str, Any]:
+    """Return what a section sets, as plain values."""
+    return section.model_dump(exclude_unset=True)
+
+
+def curve_values(curve: Curve) -> dict[str, Any]:
+    """Return a curve as plain values."""
+    return {k: v if k == "unit" else v.tolist() for k, v in curve._asdict().items()}
 
 
 def searched(
-    given: Submission,
-    stated: Problem,
-    search: Search,
-    section: Section,
-    curve: Curve,
-    progress: Callable[[int], object],
-) -> tuple[str, list[Explanation], int, int, float]:
-    """Return what `explain` does, each recipe as long as the curve; raises ValueError."""
+    problem: dict[str, Any],
+    section: dict[str, Any],
+    search: dict[str, Any],
+    given: dict[str, Any],
+    curve: dict[str, Any],
+    ways: Sequence[str],
+    kept: dict[str, Ground] | None = None,
+) -> Answer:
+    """Return what `explain` does, each recipe as long as the curve; raises ValueError.
+
+    Parameters
+    ----------
+    problem, section, search, given, curve
+        What `main` reads, as plain values.
+    ways : sequence of str
+        As in `explain`.
+    kept : dict, optional
+        What submissions share.
+    """
+    stated = Problem(**problem)
+    recorded = Curve(curve["unit"], *(np.array(curve[k]) for k in Curve._fields[1:]))
+    data = DATASETS[stated.dataset][0](**section)
+    case = case_of(Submission(**given), stated, Search(**search), data, recorded)
+    verdict, found, *counts = explain(case._replace(kept=kept), ways)
+    return verdict, [e._replace(recipe=told(e.recipe, recorded)) for e in found], *counts
+
+
+def case_of(
+    given: Submission, stated: Problem, search: Search, section: Section, curve: Curve
+) -> Case:
+    """Return what is known of a submission; raises ValueError if that can not be."""
     known = known_fields(given)
     asked = stated.recipe(1)
     base = asked.model_copy(
@@ -89,10 +142,7 @@ def searched(
     base = replace_unchecked(base, {f: v for f, v in known.items() if f != "learning_rate"})
     Recipe(**dict(base.model_copy(update={"start": asked.start})
                   if not any(f.startswith("start") for f in known) else base))  # fmt: skip
-    verdict, found, *counts = explain(
-        base, list(known), search, curve, given.learning_rate, section, progress
-    )
-    return verdict, [e._replace(recipe=told(e.recipe, curve)) for e in found], *counts
+    return Case(base, list(known), search, curve, given.learning_rate, section)
 
 
 def known_fields(given: Submission) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
+from scipy.special import expit
 
 from stages.cluster import shards
 from stages.common import files, parameters
@@ -13,11 +14,15 @@ from stages.sgd.by_numpy import Batch
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.draws import draw_run
 from stages.sgd.parts.logs import setting
+from stages.sgd.parts.losses import DERIVATIVES
 from stages.sgd.parts.scores import objective, verdicts
 from stages.sgd.recipes.recipe import Problem
 from stages.sgd.recipes.schema import Count, Name, Positive, Replicas, Section, Seed
 
 ZERO = {"hinge": 1.0, "logistic": math.log(2)}  # the objective of θ = 0
+# A step at a large rate can magnify a difference, down to that in the last digit between one
+# processor's np.exp and another's. SciPy's logistic function is the C library's on all of them.
+EXACT = DERIVATIVES | {("logistic", "exact"): lambda z, y, x, out: -y * expit(-y * z)}
 BLOCK = 64  # replicas that advance together, at all rates: what a processor's cache holds
 
 
@@ -132,7 +137,7 @@ def descend(
     trained = setting(recipe, data).trained
     theta, order = draw_run(recipe, data, trained, seed, name, first)
     many = len(rates)
-    batch = Batch([recipe] * many, [trained] * many, count)
+    batch = Batch([recipe] * many, [trained] * many, count, EXACT)
     state = batch.state(np.tile(theta, (1, many)))
     eta, losses, tail = np.repeat(rates, count)[None], 0.0, max(1, epochs - 9 * epochs // 10)
     with np.errstate(all="ignore"):  # what diverges is counted

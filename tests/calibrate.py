@@ -21,10 +21,10 @@ from pydantic import ValidationError
 
 from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Curve, Search
-from stages.sgd.diagnosis.explanations import credible, explain, judged
-from stages.sgd.diagnosis.likelihood import Laws
+from stages.sgd.diagnosis.explanations import WAYS, Case, credible, explain
+from stages.sgd.diagnosis.explanations import unseeded as unseeded_by
 from stages.sgd.diagnosis.search import Digits
-from stages.sgd.diagnosis.vocabulary import Vocabulary, overlap
+from stages.sgd.diagnosis.vocabulary import overlap
 from stages.sgd.parts import datasets
 from stages.sgd.parts.logs import setting
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
@@ -119,19 +119,20 @@ def base_of(name):
     return parameters.load(f"problems.{name}", Problem).recipe(1).model_copy(update=known)
 
 
-def digits_of(name, curve, search, rate=None):
-    section = section_of(base_of(name).dataset)
-    digits = Digits(
-        Vocabulary(base_of(name), [], search, curve, rate is None, section), search, rate
-    )
+def case_of(name, curve, search, rate=None):
+    base = base_of(name)
+    return Case(base, [], search, curve, rate, section_of(base.dataset))
+
+
+def digits_of(*given):
+    digits = Digits(*case_of(*given).quest(given[2], seeded=True))
     return digits, digits.run()
 
 
-def laws_of(name, curve, search, rate=None):
-    """Return the verdict in distribution and what explains a curve."""
-    section = section_of(base_of(name).dataset)
-    vocabulary = Vocabulary(base_of(name), [], search, curve, rate is None, section, False)
-    return judged(Laws(vocabulary, search, rate).run())
+def unseeded_of(*given):
+    """Return the verdict without any seed, what explains a curve, and the fit."""
+    verdict, found, _, _, fit = unseeded_by(case_of(*given))
+    return verdict, found, fit
 
 
 def run_scalar(name, program):
@@ -224,7 +225,7 @@ def unseeded(count, search):
             )
             values = run_scalar(name, program)
         rate = program["learning_rate"] if rng.random() < 0.5 else None
-        verdict, found, fit = laws_of(name, curve_of(recipe, values), search, rate)
+        verdict, found, fit = unseeded_of(name, curve_of(recipe, values), search, rate)
         ok = any(same(e.recipe, recipe) for e in credible(found))
         held += ok
         refused += verdict == "not at all"
@@ -251,7 +252,7 @@ def outside(count, search):
         texts = texts_of(write_submissions.foreign(kind, name, fields, rows, rng))
         curve = make(unit, range(1, len(texts) + 1), texts)
         rate = fields["learning_rate"] if rng.random() < 0.5 else None
-        verdict, _, fit = laws_of(name, curve, search, rate)
+        verdict, _, fit = unseeded_of(name, curve, search, rate)
         refused[kind] += verdict == "not at all"
         total[kind] += 1
         print("outside", kind, verdict, round(fit, 3), name, unit, rate, fields,
@@ -276,7 +277,7 @@ def time_of(count, search):
         texts = texts_of(write_submissions.foreign("momentum", "logistic", fields, 100, rng))
         curve = make(unit, range(1, len(texts) + 1), texts)
         begin = time.perf_counter()
-        explain(base_of("logistic"), [], search, curve, None, section_of("gaussian"))
+        explain(case_of("logistic", curve, search), list(WAYS))
         slowest = max(slowest, time.perf_counter() - begin)
     say(f"slowest of {count} submissions that both searches see", f"{slowest:.0f} s")
 

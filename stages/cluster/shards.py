@@ -30,7 +30,7 @@ from stages.common.files import InputError
 ADDRESS = "DASK_SCHEDULER_ADDRESS"
 PATIENCE = 3  # seconds for a scheduler to answer, and again for a worker to join
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-PACKAGES = ("distributed", "numpy", "pandas", "pydantic")  # whose versions must be alike
+PACKAGES = ("distributed", "numpy", "pandas", "pydantic", "scipy")  # whose versions must be alike
 
 
 def spread(

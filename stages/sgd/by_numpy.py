@@ -9,11 +9,11 @@ and m is 1 where λ covers an entry of θ. Columns of a batch may follow differe
 m, η and g have a column for each.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from stages.sgd.parts.losses import DERIVATIVES, LOSSES
+from stages.sgd.parts.losses import DERIVATIVES, LOSSES, Derivative
 from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs, two_layer
 from stages.sgd.recipes.recipe import Recipe
 
@@ -44,10 +44,16 @@ class Batch:
         What each trains on, its labels as it codes them.
     replicas : int
         Columns of each.
+    derivatives : mapping
+        By loss and rule.
     """
 
     def __init__(
-        self, recipes: Sequence[Recipe], examples: Sequence[Examples], replicas: int
+        self,
+        recipes: Sequence[Recipe],
+        examples: Sequence[Examples],
+        replicas: int,
+        derivatives: Mapping[tuple[str, str], Derivative] = DERIVATIVES,
     ) -> None:
         one = recipes[0]
         self.dtype = np.dtype(one.precision)
@@ -68,7 +74,7 @@ class Batch:
         self.log = None if np.array_equal(self.output, self.log) else self.log[-1] - self.output[-1]
         rules = [(one.objective.loss, recipe.derivative) for recipe in recipes]
         self.rules = [
-            (DERIVATIVES[rule], np.flatnonzero(np.repeat([r == rule for r in rules], replicas)))
+            (derivatives[rule], np.flatnonzero(np.repeat([r == rule for r in rules], replicas)))
             for rule in dict.fromkeys(rules)
         ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.values import follows, line, logged
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
@@ -16,14 +16,20 @@ from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 MEMORY = 4_000_000  # numbers of the paths of one call
+ENTRIES = 50_000  # of a ground's memory
 
 
 class Ground:
-    """What columns share: examples, θ₀ and streams, each drawn once."""
+    """What columns share: examples, θ₀ and streams, each drawn once.
+
+    Curves of the same problem and positions, of which the same is stated, can share one. `memory`
+    then holds what candidates came to.
+    """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary, self.section = vocabulary, vocabulary.section
         self.curve = vocabulary.curve
+        self.memory: dict[object, np.ndarray] = {}
         self.settings: dict[object, Setting] = {}
         self.thetas: dict[object, np.ndarray] = {}
         self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray]] = {}
@@ -104,29 +110,29 @@ class Ground:
 
 
 class Quest:
-    """What either search starts from, and how many candidates it has tried.
+    """What each search starts from, and how many candidates it has tried.
 
     Parameters
     ----------
-    vocabulary : Vocabulary
-        Whose options are put together.
+    ground : Ground
+        Whose vocabulary's options are put together.
+    curve : Curve
+        What is to be explained.
     search : Search
         How much to try.
     rate : float or None
         The learning rate, where it is stated.
-    progress : callable
-        Told how many candidates have been tried since the last time.
     """
 
     def __init__(
         self,
-        vocabulary: Vocabulary,
+        ground: Ground,
+        curve: Curve,
         search: Search,
         rate: float | None,
-        progress: Callable[[int], None] = lambda count: None,
     ) -> None:
-        self.vocabulary, self.search, self.rate = vocabulary, search, rate
-        self.ground, self.progress, self.tried = Ground(vocabulary), progress, 0
+        self.ground, self.curve, self.search, self.rate = ground, curve, search, rate
+        self.vocabulary, self.tried = ground.vocabulary, 0
 
 
 class Columns:
@@ -193,20 +199,13 @@ class Columns:
             step = stop
         return sums / lengths, (step, theta)
 
-    def single(self, row: int) -> bool:
-        """Say whether a row is what is logged of all examples after one update."""
-        after = np.array([r.log.moment == "after" for r in self.recipes])
-        begin, end = self.windows[:, row].T
-        whole = all(r.log.value != "sampled" for r in self.recipes)
-        return whole and bool((begin + after == 1).all() and (end - begin == 1).all())
-
     def at(self, row: int) -> Callable[[np.ndarray], np.ndarray]:
         """Return what a row is as a function of the learning rates.
 
         One update is θ₀ − ηg − s, whose outputs are linear in η: they are computed at two η and
         the loss at their combinations. After more updates the steps are taken again.
         """
-        if not self.single(row):
+        if not single(self.ground, self.recipes, row):
             return lambda eta: self.values(eta, 0, row + 1)[0][row]
         self._draw(1)
         ends = []
@@ -260,6 +259,14 @@ def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:
     for n, theta in enumerate(thetas):
         whole[: len(theta), n * many : (n + 1) * many] = theta
     return whole
+
+
+def single(ground: Ground, recipes: Sequence[Recipe], row: int) -> bool:
+    """Say whether a row is what is logged of all examples after one update."""
+    after = np.array([r.log.moment == "after" for r in recipes])
+    begin, end = np.array([ground.windows(r)[row] for r in recipes]).T
+    whole = all(r.log.value != "sampled" for r in recipes)
+    return whole and bool((begin + after == 1).all() and (end - begin == 1).all())
 
 
 def apart(

@@ -7,6 +7,7 @@ import numpy as np
 
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.diagnosis.decoding import Orders
 from stages.sgd.diagnosis.likelihood import Laws, Scored, rival
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import Vocabulary
@@ -18,6 +19,7 @@ UNFIT = 0.02  # a rank of the distance below it says that a candidate does not f
 NOTABLE = 0.05  # probability of a candidate whose fit counts
 REPLICAS = 50  # of the bands
 POINTS = 400  # of the series that are drawn
+GROUNDS = 3  # kept at once: a curve needs as many
 
 
 class Explanation(NamedTuple):
@@ -27,28 +29,100 @@ class Explanation(NamedTuple):
     probability: float
 
 
-def explain(
-    base: Recipe,
-    fixed: Sequence[str],
-    search: Search,
-    curve: Curve,
-    rate: float | None,
-    section: Section,
-    progress: Any = lambda count: None,
-) -> tuple[str, list[Explanation], int, int, float]:
-    """Return the verdict, what explains the curve, candidates tried, values used, and the fit."""
-    vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section)
-    digits = Digits(vocabulary, search, rate, progress)
+class Case(NamedTuple):
+    """What is known of a program and its curve, and how much to try.
+
+    Attributes
+    ----------
+    base : Recipe
+        The stated problem's, with what is known of the program.
+    fixed : sequence of str
+        Dotted fields that are known.
+    search : Search
+        What to try.
+    curve : Curve
+        What is to be explained.
+    rate : float or None
+        The learning rate, where it is known.
+    section : Section
+        The dataset's.
+    kept : dict
+        Of cases that differ in no more than their curves' values: what they share.
+    """
+
+    base: Recipe
+    fixed: Sequence[str]
+    search: Search
+    curve: Curve
+    rate: float | None
+    section: Section
+    kept: dict[str, Ground] | None = None
+
+    def quest(self, search: Search, seeded: bool) -> tuple[Any, ...]:
+        """Return what a search starts from."""
+        told = self.base, sorted(self.fixed), search, self.section, self.rate, seeded
+        key = repr((*told, self.curve.unit, self.curve.positions.tolist()))
+        kept = {} if self.kept is None else self.kept
+        if key not in kept:
+            vocabulary = Vocabulary(
+                self.base, self.fixed, search, self.curve, self.rate is None, self.section, seeded
+            )
+            while len(kept) >= GROUNDS:
+                del kept[next(iter(kept))]
+            kept[key] = Ground(vocabulary)
+        return kept[key], self.curve, search, self.rate
+
+
+Answer = tuple[str, list[Explanation], int, int, float]
+
+
+def explain(case: Case, ways: Sequence[str]) -> Answer:
+    """Return the verdict, what explains the curve, candidates tried, values used, and the fit.
+
+    Parameters
+    ----------
+    case : Case
+        What is known.
+    ways : sequence of str
+        Keys of `WAYS`, tried in turn until one explains the curve.
+    """
+    tried = 0
+    for way in ways:
+        verdict, found, count, used, fit = WAYS[way](case)
+        tried += count
+        if found:
+            break
+    return verdict, found, tried, used, fit
+
+
+def seeded(case: Case) -> Answer:
+    """Return what `explain` does, of a program whose random numbers are known."""
+    digits = Digits(*case.quest(case.search, seeded=True))
     found = digits.run()
-    if found:
-        odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
-        recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
-        return "exactly", ranked(recipes, odds), digits.tried, len(curve.values), 1.0
-    vocabulary = Vocabulary(base, fixed, search, curve, rate is None, section, seeded=False)
-    laws = Laws(vocabulary, search, rate, progress)
+    if not found:
+        return "not at all", [], digits.tried, len(case.curve.values), 0.0
+    odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
+    recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
+    return "exactly", ranked(recipes, odds), digits.tried, len(case.curve.values), 1.0
+
+
+def unseeded(case: Case) -> Answer:
+    """Return what `explain` does, of a program whose random numbers nobody knows."""
+    search = case.search
+    known = search.unseeded.model_copy(update={"start": search.choices.start})
+    begun = search.model_copy(update={"unseeded": known})
+    orders = Orders(*case.quest(begun, seeded=False))
+    read = orders.run()
+    if read:
+        odds = np.exp(np.array([d.score for d in read]) - max(d.score for d in read))
+        recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
+        return "exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0
+    laws = Laws(*case.quest(search, seeded=False), orders.refutes)
     verdict, ranking, fit = judged(laws.run())
-    used = laws.rows(search.steps)
-    return verdict, ranking, digits.tried + laws.tried, used, fit
+    return verdict, ranking, orders.tried + laws.tried, laws.rows(search.steps), fit
+
+
+WAYS = {"seeded": seeded, "unseeded": unseeded}
 
 
 def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float]:
@@ -156,6 +230,8 @@ def sentence(
         )
     how = "to the last digit" if verdict == "exactly" else "in distribution"
     best = recipes[0]
+    if verdict == "exactly" and best["recipe"].get("order", {}).get("generator") == "default_rng":
+        how += ", its examples in an order that the curve itself tells,"
     slips = [d["words"] for d in best["deviations"]]
     text = f"{used} values of your curve are explained {how} by a learning rate of "
     text += f"{best['learning_rate']:.6g} and "

@@ -1,13 +1,13 @@
 """Learning rates as intervals: solved for from one value, and narrowed by the next."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.diagnosis.columns import ENTRIES, Columns, Ground, single
 from stages.sgd.recipes.recipe import Recipe
 
 GRID, COARSE = 33, 13  # rates at which a value is computed before it is solved for
@@ -30,12 +30,10 @@ def solved(
     ground: Ground, some: list[Candidate], row: int, value: float, slack: float
 ) -> list[Candidate]:
     """Narrow each candidate's learning rates to where a row is what was logged."""
-    columns = Columns(ground, [c.recipe for c in some])
-    points = GRID if columns.single(row) else COARSE
+    points = GRID if single(ground, [c.recipe for c in some], row) else COARSE
     lower, upper = (np.log([getattr(c, name) for c in some]) for name in ("lower", "upper"))
     grid = lower + np.linspace(0, 1, points)[:, None] * (upper - lower)
-    at = columns.at(row)
-    off = np.array([at(np.exp(eta)) for eta in grid]) - value
+    off = _values(ground, some, row, grid) - value
     near = np.abs(off) <= slack
     found, brackets = [], []
     for n in np.flatnonzero(near.any(axis=0)):  # a whole stretch agrees
@@ -45,7 +43,7 @@ def solved(
         found.append(some[n]._replace(
             lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
         ))  # fmt: skip
-    for some_grid, some_off in ((grid, off), dips(at, grid, off, value)):
+    for some_grid, some_off in ((grid, off), dips(ground, some, row, grid, off, value)):
         close = np.abs(some_off) <= slack
         crossing = (some_off[:-1] * some_off[1:] <= 0) & ~close[:-1] & ~close[1:]
         for g, n in zip(*np.nonzero(crossing), strict=True):
@@ -56,8 +54,28 @@ def solved(
     return found
 
 
+def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -> np.ndarray:
+    """Return the values of a row at a grid of log η, shape (points, candidates)."""
+    keys = [(row, c.lower, c.upper, *map(id, c.options)) for c in some]
+    new = [n for n, key in enumerate(keys) if key not in ground.memory]
+    found = np.empty(grid.shape)
+    for n in set(range(len(some))).difference(new):
+        found[:, n] = ground.memory[keys[n]]
+    if new:
+        at = Columns(ground, [some[n].recipe for n in new]).at(row)
+        found[:, new] = [at(np.exp(eta)) for eta in grid[:, new]]
+    for n in new if len(ground.memory) < ENTRIES else ():
+        ground.memory[keys[n]] = found[:, n].copy()
+    return found
+
+
 def dips(
-    at: Callable[[np.ndarray], np.ndarray], grid: np.ndarray, off: np.ndarray, value: float
+    ground: Ground,
+    some: list[Candidate],
+    row: int,
+    grid: np.ndarray,
+    off: np.ndarray,
+    value: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a finer grid where a value comes nearest without crossing: both roots may be there."""
     depth = np.abs(off[1:-1])
@@ -69,8 +87,9 @@ def dips(
         return grid[:1], off[:1]
     begin, end = (np.take_along_axis(grid, (deepest + k)[None], 0)[0] for k in (0, 2))
     finer = begin + np.linspace(0, 1, FINER)[:, None] * (end - begin)
-    found = np.array([at(np.exp(eta)) for eta in finer]) - value
-    found[:, ~dip.any(axis=0)] = np.nan
+    at = Columns(ground, [some[n].recipe for n in columns]).at(row)
+    found = np.full(finer.shape, np.nan)
+    found[:, columns] = np.array([at(np.exp(eta)) for eta in finer[:, columns]]) - value
     return finer, found
 
 

@@ -4,15 +4,15 @@ Replicas of a candidate give the law of a curve's summaries, and so its syntheti
 replicas of many candidates are followed over a few steps, more of the best over all of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import Columns, Quest, apart
+from stages.sgd.diagnosis.candidates import Curve, Option, Search
+from stages.sgd.diagnosis.columns import ENTRIES, Columns, Ground, Quest, apart
 from stages.sgd.diagnosis.rivals import RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe
@@ -49,12 +49,29 @@ def rival(options: Sequence[Option]) -> Option | None:
 
 
 class Laws(Quest):
-    """The search in distribution, among programs that nobody seeded; parameters as a quest's."""
+    """The search in distribution, among programs that nobody seeded.
 
-    def __init__(self, *quest: object) -> None:
-        super().__init__(*quest)
+    Parameters
+    ----------
+    ground, curve, search, rate
+        As a quest's.
+    refuted : callable
+        Says of a recipe whether it can not have written the curve, whatever it draws.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        curve: Curve,
+        search: Search,
+        rate: float | None,
+        refuted: Callable[[Recipe], bool] = lambda recipe: False,
+    ) -> None:
+        super().__init__(ground, curve, search, rate)
+        self.refuted = refuted
         self.seeds: dict[tuple[int, int], dict[str, object]] = {}
         self.count = len(self.vocabulary.choices[0])
+        self.least = 10 ** np.round(np.log10(np.median(np.abs(curve.values)) + 1e-6)) / 1000
 
     def rows(self, steps: int) -> int:
         """Return how many rows of the curve are compared: those of so many steps as asked."""
@@ -102,6 +119,8 @@ class Laws(Quest):
         for s in self._best(every, len(every)):
             rated.setdefault(tuple(map(id, s.options)), s)
         best = list(rated.values())
+        if not best:
+            return []
         least = best[0].score - NEGLIGIBLE
         rivals = [s for s in best if rival(s.options) and s.score > least]
         plain = [s for s in best if not rival(s.options)]
@@ -180,21 +199,28 @@ class Laws(Quest):
         steps: int,
         room: float = 0.0,
     ) -> list[Scored]:
-        found, rows = [], self.rows(steps)
+        rows, build = self.rows(steps), self.vocabulary.build
+        pairs = [(o, rate) for o, rate in pairs if rival(o) or not self.refuted(build(o))]
+        keys = [(rate, replicas, rows, *map(id, o), self.least) for o, rate in pairs]
+        parts = {n: self.ground.memory[k] for n, k in enumerate(keys) if k in self.ground.memory}
+        recipes = [build(o).model_copy(update={"replicas": replicas}) for o, _ in pairs]
         for rule in (None, *RIVALS):
-            some = [pair for pair in pairs if rival(pair[0]) is rule]
-            recipes = [
-                self.vocabulary.build(o).model_copy(update={"replicas": replicas}) for o, _ in some
-            ]
-            for part in apart(self.ground, recipes, 0, max(1, 6000 // replicas)):
-                rates = [some[n][1] for n in part]
-                values = self._values(rule, [recipes[n] for n in part], rates, rows)
-                for n, (log, fit) in zip(part, self._scores(values, replicas, room), strict=True):
-                    options, rate = some[n]
-                    odds = sum(np.log(o.odds) for o in options)
-                    found.append(Scored(options, recipes[n], rate, log + odds, fit))
-                self.tried += len(part)
-                self.progress(len(part))
+            new = [n for n, p in enumerate(pairs) if n not in parts and rival(p[0]) is rule]
+            for some in apart(self.ground, [recipes[n] for n in new], 0, max(1, 6000 // replicas)):
+                at = [new[n] for n in some]
+                rates = [pairs[n][1] for n in at]
+                values = self._values(rule, [recipes[n] for n in at], rates, rows)
+                summaries = np.split(summary(values, self.least), len(at), axis=1)
+                parts |= zip(at, summaries, strict=True)
+        if replicas == FEW and len(self.ground.memory) < ENTRIES:
+            self.ground.memory |= {keys[n]: part.copy() for n, part in parts.items()}
+        self.tried += len(pairs)
+        observed = summary(self.curve.values[:rows, None], self.least)[:, 0]
+        found = []
+        for n, (options, rate) in enumerate(pairs):
+            score, fit = self._score(observed, parts[n], room)
+            score += sum(np.log(o.odds) for o in options)
+            found.append(Scored(options, recipes[n], rate, score, fit))
         return found
 
     def _values(
@@ -219,20 +245,14 @@ class Laws(Quest):
                 self.ground.kept.append(recipe)
             yield recipe.model_copy(update=self.seeds[key] | {"replicas": 1})
 
-    def _scores(
-        self, values: np.ndarray, replicas: int, room: float
-    ) -> Iterator[tuple[float, float]]:
-        """Yield each candidate's log likelihood, and the rank of the curve's distance."""
-        curve = self.vocabulary.curve.values
-        least = 1e-3 * float(np.median(np.abs(curve))) + 1e-9
-        summaries = summary(values, least)
-        observed = summary(curve[: len(values), None], least)[:, 0]
-        for part in np.split(summaries, len(values[0]) // replicas, axis=1):
-            if not np.isfinite(part).all():
-                yield -np.inf, 0.0
-            elif replicas > FEW:
-                yield density(observed, part), rank(observed, part) if replicas == MANY else 0.0
-            else:
-                spread = part.var(axis=1, ddof=1) + room**2
-                off = observed - part.mean(axis=1)
-                yield float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0
+    def _score(self, observed: np.ndarray, part: np.ndarray, room: float) -> tuple[float, float]:
+        """Return a candidate's log likelihood, and the rank of the curve's distance."""
+        if not np.isfinite(part).all():
+            return -np.inf, 0.0
+        replicas = part.shape[1]
+        if replicas > FEW:
+            fit = rank(observed, part) if replicas == MANY else 0.0
+            return density(observed, part), fit
+        spread = part.var(axis=1, ddof=1) + room**2
+        off = observed - part.mean(axis=1)
+        return float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0

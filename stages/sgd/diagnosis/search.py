@@ -10,7 +10,7 @@ from itertools import chain, islice
 
 import numpy as np
 
-from stages.sgd.diagnosis.candidates import Curve, Option
+from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Columns, Quest, apart
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
@@ -25,7 +25,6 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.curve: Curve = self.vocabulary.curve
         self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
         self.most = self.search.most // share
@@ -92,8 +91,6 @@ class Digits(Quest):
             found.append(Candidate(options, self.vocabulary.build(options), *bounds, not self.rate))
             self.tried += 1
             self.spent[self.log] += 1
-            if self.tried % 1000 == 0:
-                self.progress(1000)
         return found
 
     def _independent(self, recipe: Recipe) -> bool:

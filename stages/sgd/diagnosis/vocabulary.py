@@ -63,6 +63,7 @@ class Vocabulary:
     ) -> None:
         self.fixed, self.curve, self.free_rate = set(fixed), curve, free_rate
         self.sizes: dict[Any, int] = {}
+        self.likeliest: dict[tuple[int, ...], list[tuple[Option, ...]]] = {}
         self.sections: dict[Any, Any] = {}
         self.base, self.section = base, section
         self.options = [
@@ -224,8 +225,11 @@ class Vocabulary:
         """
         fitting = [o for o in options if all(self._fit(o, g) for g in (*choice, *given))]
         sure = all(self.alone[id(o)] for o in given)
-        likeliest = sorted(self._subsets(fitting, size), key=lambda s: -prod(o.odds for o in s))
-        for more in likeliest:
+        key = size, *map(id, fitting)
+        if key not in self.likeliest:
+            found = self._subsets(fitting, size)
+            self.likeliest[key] = sorted(found, key=lambda s: -prod(o.odds for o in s))
+        for more in self.likeliest[key]:
             certain = sure and all(self.alone[id(o)] for o in more)
             if certain or self.goes(choice, (*given, *more)):
                 yield more

@@ -1,0 +1,131 @@
+"""Curves of single steps from programs that nobody seeded: scalar loops write them."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import write_submissions
+from calibrate import case_of, curve_of, make, run_scalar, texts_of
+
+from stages.common import parameters
+from stages.sgd.deviations import replace
+from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.diagnosis.decoding import Orders, probability
+from stages.sgd.diagnosis.explanations import unseeded
+from stages.sgd.recipes.recipe import Problem, Program
+
+STEPS = 60
+
+
+def orders_of(name, curve, search, rate=None):
+    known = search.unseeded.model_copy(update={"start": search.choices.start})
+    begun = search.model_copy(update={"unseeded": known})
+    return Orders(*case_of(name, curve, search, rate).quest(begun, seeded=False))
+
+
+def written(name, **fields):
+    """Return the curve that a scalar loop writes, its order drawn from a seed nobody tries."""
+    program = {
+        "start": {"law": "zeros"},
+        "order": {"generator": "python", "seed": 123_456} | fields.pop("order", {}),
+        "learning_rate": 0.013,
+        "updates": STEPS,
+    } | fields
+    problem = parameters.load(f"problems.{name}", Problem)
+    given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
+    recipe = Program(implementation="numpy", **given, **program).recipe(problem.objective)
+    return curve_of(recipe, run_scalar(name, program))
+
+
+@pytest.fixture
+def search(scratch):
+    return parameters.load("search", Search).model_copy(update={"at_once": 1})
+
+
+@pytest.mark.parametrize("name", ["logistic", "svm", "quadratic_logistic", "quadratic_svm"])
+@pytest.mark.parametrize(
+    "log", [("objective", "after"), ("objective", "before"), ("sampled", "before")]
+)
+def test_an_order_and_a_rate_are_read_off_a_curve(name, log, search):
+    curve = written(name, log={"value": log[0], "moment": log[1], "every": 1})
+    found = max(orders_of(name, curve, search).run(), key=lambda d: d.score)
+    assert found.rate == 0.013
+    assert (found.recipe.log.value, found.recipe.log.moment) in {log, ("objective", "after")}
+
+
+def test_a_slip_is_read_off_a_curve_that_nobody_seeded(search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("logistic", log=log, derivative="label_forgotten")
+    verdict, found, _, used, _ = unseeded(case_of("logistic", curve, search))
+    assert (verdict, used) == ("exactly", STEPS)
+    assert found[0].recipe.derivative == "label_forgotten"
+    assert found[0].recipe.learning_rate == 0.013
+
+
+def test_labels_that_take_no_step_come_before_the_first_that_does(search):
+    log = {"value": "objective", "moment": "before", "every": 1}
+    curve = written("logistic", log=log, data={"negative": 0.0})
+    assert curve.values[0] == curve.values[1]  # the first example's label is 0
+    assert {d.rate for d in orders_of("logistic", curve, search).run()} == {0.013}
+
+
+@pytest.mark.parametrize("law", ["permutation", "reshuffle", "cyclic"])
+def test_an_orders_law_is_the_most_probable(law, search):
+    log = {"value": "sampled", "moment": "before", "every": 1}
+    curve = written("logistic", log=log, order={"law": law})
+    found = max(orders_of("logistic", curve, search).run(), key=lambda d: d.score)
+    assert found.recipe.order.law == law
+
+
+def test_no_order_makes_a_program_with_momentum(search):
+    fields = {"learning_rate": 0.01, "start": {"law": "zeros"}}
+    fields["log"] = {"value": "objective", "every": 1, "moment": "after"}
+    values = write_submissions.foreign("momentum", "logistic", fields, STEPS, random.Random(5))
+    curve = make("step", range(1, STEPS + 1), texts_of(values))
+    orders = orders_of("logistic", curve, search)
+    assert orders.run() == []
+    right = replace(orders.vocabulary.base, {"start.law": "zeros", "log.every": 1})
+    assert orders.refutes(right)
+    assert not orders.refutes(replace(right, {"start.law": "ones"}))
+    assert not orders.refutes(replace(right, {"batch.size": 2}))
+
+
+def test_a_curve_with_gaps_or_of_epochs_is_left_to_the_next_search(search):
+    for unit, positions in (("step", [0, 10, 20, 30]), ("epoch", [1, 2, 3, 4])):
+        orders = orders_of("logistic", make(unit, positions, ["0.693147"] * 4), search)
+        assert orders.run() == []
+        assert not orders.refutes(orders.vocabulary.base)
+
+
+@pytest.mark.parametrize(
+    ("fields", "order", "expected"),
+    [
+        ({}, [0, 0, 2], -3 * math.log(4)),
+        ({"order.examples": 3}, [0, 0, 2], -3 * math.log(3)),
+        ({"order.examples": 2}, [0, 0, 2], -math.inf),
+        ({"order.law": "cyclic"}, [0, 1, 2, 3, 0], 0.0),
+        ({"order.law": "cyclic"}, [0, 1, 3], -math.inf),
+        ({"order.law": "reshuffle"}, [3, 1, 0, 2, 3, 1], -math.log(24 * 12)),
+        ({"order.law": "reshuffle"}, [3, 1, 1, 2], -math.inf),
+        ({"order.law": "permutation"}, [3, 1, 0, 2, 3, 1], -math.log(24)),
+        ({"order.law": "permutation"}, [3, 1, 0, 2, 1, 3], -math.inf),
+    ],
+)
+def test_the_probability_of_an_order(fields, order, expected, scratch):
+    recipe = replace(parameters.load("problems.logistic", Problem).recipe(1), fields)
+    sure = np.full(len(order), True)
+    assert math.isclose(probability(recipe, 4, np.array(order), sure), expected)
+    if expected == -math.inf:  # an example that another could stand for refutes nothing
+        assert probability(recipe, 4, np.array(order), ~sure) > expected
+
+
+def test_curves_that_share_what_was_tried_are_explained_alike(search):
+    shorter = search.model_copy(update={"most": 300, "replicas": 16, "steps": 60})
+    kept, log = {}, {"value": "sampled", "every": "epoch"}
+    for seed in (7, 8):
+        fields = {"start": {"law": "uniform", "stream": "own"}, "order": {"seed": seed}}
+        curve = written("logistic", log=log, updates=240, **fields)
+        case = case_of("logistic", curve, shorter)
+        assert repr(unseeded(case._replace(kept=kept))) == repr(unseeded(case))
+    assert sum(len(ground.memory) for ground in kept.values()) > 100
