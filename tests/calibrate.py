@@ -205,7 +205,7 @@ def same(recipe, other):
     """Say whether two recipes deviate alike; streams, rate and moment of the log may differ."""
     skip = {"epochs", "updates", "replicas", "checkpoint", "learning_rate", "log", "start", "order"}
     one, two = (
-        {k: v for k, v in r if k not in skip}
+        {k: v for k, v in r if k not in skip and (k != "penalty" or r.penalised)}
         | {"law": r.order.law, "examples": r.order.examples, "start": r.start.law}
         | {"value": r.log.value, "loss": r.log.loss}
         for r in (recipe, other)

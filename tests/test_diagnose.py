@@ -170,6 +170,8 @@ def test_the_density_is_highest_where_the_replicas_are():
     near, far = density(np.full(4, 2.0), replicas), density(np.full(4, 5.0), replicas)
     expected = -0.5 * 4 * np.log(2 * np.pi)
     assert abs(near - expected) < 0.5
+    few = density(np.full(4, 5.0), replicas[:, :8])
+    assert few > density(np.full(4, 5.0), np.tile(replicas[:, :8], 30))  # less is known of them
     assert far < near - 10
     assert density(np.zeros(4), np.full((4, 10), np.nan)) == -np.inf
 

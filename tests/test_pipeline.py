@@ -140,7 +140,7 @@ BY_FILE = {
     "stages/diagnose.py": DIAGNOSE,
     "stages/survey.py": {"survey"},
     "stages/sweep.py": {"sweep"},
-    "stages/cluster/shards.py": {"sweep", "survey"},
+    "stages/cluster/shards.py": {"sweep", "survey"} | DIAGNOSE,
     "stages/gradients.py": {"gradients"},
     "stages/divergence.py": {"divergence"},
     "stages/claims.py": {"claims"},
@@ -200,7 +200,7 @@ for name in ("parts/datasets", "parts/scores", "parts/draws", "parts/logs"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
 for name in ("together", "deviations", "by_numpy"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
-SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search")
+SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "decoding")
 LAWS = ("summaries", "rivals", "likelihood", "explanations")
 for name in (*SEARCH, *LAWS):
     BY_FILE[f"stages/sgd/diagnosis/{name}.py"] = DIAGNOSE

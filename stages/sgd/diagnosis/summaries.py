@@ -6,6 +6,7 @@ differences are. Shapes: values (rows, curves), summaries (summaries, curves).
 """
 
 from itertools import pairwise
+from math import lgamma, log, log1p, pi
 from statistics import NormalDist
 
 import numpy as np
@@ -59,7 +60,10 @@ def summary(values: np.ndarray, least: float = LEAST) -> np.ndarray:
 
 
 def density(observed: np.ndarray, replicas: np.ndarray) -> float:
-    """Return the synthetic log-likelihood of a summary: normal, with a shrunk covariance.
+    """Return the synthetic log-likelihood of a summary: normal, with an estimated covariance.
+
+    That R replicas leave the covariance uncertain makes of the normal density a t, (1 + d/(R−1))
+    to the power −R/2 in the distance d (Sellentin and Heavens 2016).
 
     Parameters
     ----------
@@ -75,7 +79,10 @@ def density(observed: np.ndarray, replicas: np.ndarray) -> float:
     covariance = (1 - SHRINK) * covariance + SHRINK * diagonal + FLOOR**2 * np.eye(len(mean))
     off = observed - mean
     distance = off @ np.linalg.solve(covariance, off)
-    return float(-0.5 * (distance + np.linalg.slogdet(2 * np.pi * covariance)[1]))
+    count, size = replicas.shape[1], len(mean)
+    constant = lgamma(count / 2) - lgamma(max(count - size, 1) / 2)
+    constant -= size / 2 * log(pi * (count - 1)) + np.linalg.slogdet(covariance)[1] / 2
+    return float(constant - count / 2 * log1p(distance / (count - 1)))
 
 
 def rank(observed: np.ndarray, replicas: np.ndarray) -> float:
