@@ -13,9 +13,8 @@ from stages.sgd.diagnosis.explanations import WAYS, credible
 from stages.sgd.recipes.recipe import Problem
 
 Values = dict[str, Any]  # plain ones
-KEPT: dict[
-    str, Ground
-] = {}  # of the last submissions of this process, for those that are like them
+# What the last submissions of this process share with those that are like them.
+KEPT: dict[str, Ground] = {}
 
 
 def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:

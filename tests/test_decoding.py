@@ -11,17 +11,11 @@ from calibrate import case_of, curve_of, make, run_scalar, texts_of
 from stages.common import parameters
 from stages.sgd.deviations import replace
 from stages.sgd.diagnosis.candidates import Search
-from stages.sgd.diagnosis.decoding import Orders, probability
-from stages.sgd.diagnosis.explanations import unseeded
+from stages.sgd.diagnosis.decoding import probability
+from stages.sgd.diagnosis.explanations import orders_of, unseeded
 from stages.sgd.recipes.recipe import Problem, Program
 
 STEPS = 60
-
-
-def orders_of(name, curve, search, rate=None):
-    known = search.unseeded.model_copy(update={"start": search.choices.start})
-    begun = search.model_copy(update={"unseeded": known})
-    return Orders(*case_of(name, curve, search, rate).quest(begun, seeded=False))
 
 
 def written(name, **fields):
@@ -49,7 +43,7 @@ def search(scratch):
 )
 def test_an_order_and_a_rate_are_read_off_a_curve(name, log, search):
     curve = written(name, log={"value": log[0], "moment": log[1], "every": 1})
-    found = max(orders_of(name, curve, search).run(), key=lambda d: d.score)
+    found = max(orders_of(case_of(name, curve, search)).run(), key=lambda d: d.score)
     assert found.rate == 0.013
     assert (found.recipe.log.value, found.recipe.log.moment) in {log, ("objective", "after")}
 
@@ -67,14 +61,14 @@ def test_labels_that_take_no_step_come_before_the_first_that_does(search):
     log = {"value": "objective", "moment": "before", "every": 1}
     curve = written("logistic", log=log, data={"negative": 0.0})
     assert curve.values[0] == curve.values[1]  # the first example's label is 0
-    assert {d.rate for d in orders_of("logistic", curve, search).run()} == {0.013}
+    assert {d.rate for d in orders_of(case_of("logistic", curve, search)).run()} == {0.013}
 
 
 @pytest.mark.parametrize("law", ["permutation", "reshuffle", "cyclic"])
 def test_an_orders_law_is_the_most_probable(law, search):
     log = {"value": "sampled", "moment": "before", "every": 1}
     curve = written("logistic", log=log, order={"law": law})
-    found = max(orders_of("logistic", curve, search).run(), key=lambda d: d.score)
+    found = max(orders_of(case_of("logistic", curve, search)).run(), key=lambda d: d.score)
     assert found.recipe.order.law == law
 
 
@@ -83,7 +77,7 @@ def test_no_order_makes_a_program_with_momentum(search):
     fields["log"] = {"value": "objective", "every": 1, "moment": "after"}
     values = write_submissions.foreign("momentum", "logistic", fields, STEPS, random.Random(5))
     curve = make("step", range(1, STEPS + 1), texts_of(values))
-    orders = orders_of("logistic", curve, search)
+    orders = orders_of(case_of("logistic", curve, search))
     assert orders.run() == []
     right = replace(orders.vocabulary.base, {"start.law": "zeros", "log.every": 1})
     assert orders.refutes(right)
@@ -93,7 +87,8 @@ def test_no_order_makes_a_program_with_momentum(search):
 
 def test_a_curve_with_gaps_or_of_epochs_is_left_to_the_next_search(search):
     for unit, positions in (("step", [0, 10, 20, 30]), ("epoch", [1, 2, 3, 4])):
-        orders = orders_of("logistic", make(unit, positions, ["0.693147"] * 4), search)
+        curve = make(unit, positions, ["0.693147"] * 4)
+        orders = orders_of(case_of("logistic", curve, search))
         assert orders.run() == []
         assert not orders.refutes(orders.vocabulary.base)
 

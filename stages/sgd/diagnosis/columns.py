@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.values import follows, line, logged
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
@@ -17,6 +17,7 @@ from stages.sgd.recipes.recipe import Recipe
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 MEMORY = 4_000_000  # numbers of the paths of one call
 ENTRIES = 50_000  # of a ground's memory
+SLACK = 1e-9  # relative: what rounding may do to a value on its way
 
 
 class Ground:
@@ -112,6 +113,9 @@ class Ground:
 class Quest:
     """What each search starts from, and how many candidates it has tried.
 
+    `slack` is how far from each value a candidate's may be, and `count` of how many choices a
+    candidate's options begin with.
+
     Parameters
     ----------
     ground : Ground
@@ -124,15 +128,15 @@ class Quest:
         The learning rate, where it is stated.
     """
 
-    def __init__(
-        self,
-        ground: Ground,
-        curve: Curve,
-        search: Search,
-        rate: float | None,
-    ) -> None:
+    def __init__(self, ground: Ground, curve: Curve, search: Search, rate: float | None) -> None:
         self.ground, self.curve, self.search, self.rate = ground, curve, search, rate
         self.vocabulary, self.tried = ground.vocabulary, 0
+        self.slack = curve.halves + SLACK * np.abs(curve.values)
+        self.count = len(self.vocabulary.choices[0])
+
+    def parts(self, options: tuple[Option, ...]) -> tuple[tuple[Option, ...], ...]:
+        """Return a candidate's choices, and the deviations that it has beside them."""
+        return options[: self.count], options[self.count :]
 
 
 class Columns:

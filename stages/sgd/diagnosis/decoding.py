@@ -16,18 +16,18 @@ import numpy as np
 from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Quest
-from stages.sgd.diagnosis.intervals import simplest
-from stages.sgd.diagnosis.search import SLACK, turns
+from stages.sgd.diagnosis.intervals import crossings, simplest
+from stages.sgd.diagnosis.search import turns
 from stages.sgd.diagnosis.values import logged
 from stages.sgd.recipes.recipe import Recipe
 
 MOST = 6000  # candidates
 EFFORT, CALL = 40_000_000, 500  # columns advanced, and as how many a call of the trainer counts
-POINTS, REFINE = 22, 14  # learning rates tried before a value is solved for, and steps of that
+POINTS = 22  # learning rates tried before a value is solved for
 DIGITS = 3  # most of a learning rate that is solved for
 BEAMS = 3000, 300  # orders followed at once, over the first values and later
-FIRST = 3
-AT_ONCE = 60  # learning rates
+FIRST = 3  # how many values are the first
+AT_ONCE = 60  # learning rates held against the values together
 ORDERS = ("order.law", "order.examples")  # judged by the order that is found
 
 
@@ -45,8 +45,6 @@ class Orders(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.count = len(self.vocabulary.choices[0])
-        self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         steps = self.curve.positions - min(self.curve.positions[0], 1)
         self.spent, self.unsure = 0, False  # whether more orders agreed than were followed
         self.readable = self.curve.unit == "step" and bool((steps == np.arange(len(steps))).all())
@@ -100,7 +98,7 @@ class Orders(Quest):
         for rate, order, sure in (found for part in parts for found in reader.read(part)):
             odds = sum(log(o.odds) for o in options)
             for more in ((), *((o,) for o in self.orders)):
-                if not self.vocabulary.goes(options[: self.count], (*options[self.count :], *more)):
+                if not self.vocabulary.goes(*self.parts((*options, *more))):
                     continue
                 recipe = self.vocabulary.build((*options, *more))
                 score = odds + sum(log(o.odds) for o in more)
@@ -140,7 +138,7 @@ class Reader:
             value = self.step(state, each, eta)
         return value
 
-    def every(self, eta: float, last: np.ndarray) -> np.ndarray:
+    def pairs(self, eta: float, last: np.ndarray) -> np.ndarray:
         """Return the first value that depends on η, of every example, then of each of the last."""
         many = np.arange(self.many)
         state, rates = self.start(self.many), np.full(self.many, eta)
@@ -174,19 +172,18 @@ class Reader:
         value, slack = self.values[at], self.slack[at]
         lower, upper = np.log(self.bounds.lower), np.log(self.bounds.upper)
         grid = np.linspace(lower, upper, POINTS)
-        off = np.array([self.every(float(np.exp(g)), last) for g in grid]) - value
-        begin, which = np.nonzero(off[:-1] * off[1:] < 0)
-        if not len(begin):
+        off = np.array([self.pairs(float(np.exp(g)), last) for g in grid]) - value
+        low, which = np.nonzero(off[:-1] * off[1:] < 0)
+        if not len(low):
             return []
-        a, b, fa, fb = grid[begin], grid[begin + 1], off[begin, which], off[begin + 1, which]
+        a, b, fa, fb = grid[low], grid[low + 1], off[low, which], off[low + 1, which]
         seen = seen[:, which]
-        for _ in range(REFINE):  # the Illinois variant of false position
-            c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
-            fc = self.first(np.exp(c), seen) - value
-            opposite = fc * fb < 0
-            a, fa = np.where(opposite, b, a), np.where(opposite, fb, fa / 2)
-            b, fb = c, fc
-        slope = np.abs(self.first(np.exp(b + 1e-4), seen) - value - fb) / 1e-4
+
+        def miss(log_eta: np.ndarray) -> np.ndarray:
+            return self.first(np.exp(log_eta), seen) - value
+
+        b, fb = crossings(miss, a, b, fa, fb, slack / 100)
+        slope = np.abs(miss(b + 1e-4) - fb) / 1e-4
         width = np.minimum(1.5 * (slack + np.abs(fb)) / np.maximum(slope, 1e-300), 0.1)
         found = set()
         for x, w, f in zip(b, width, fb, strict=True):

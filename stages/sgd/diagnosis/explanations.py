@@ -47,7 +47,8 @@ class Case(NamedTuple):
     section : Section
         The dataset's.
     kept : dict
-        Of cases that differ in no more than their curves' values: what they share.
+        Of cases that differ in no more than their curves' values and the rates stated: what
+        they share.
     """
 
     base: Recipe
@@ -60,8 +61,8 @@ class Case(NamedTuple):
 
     def quest(self, search: Search, seeded: bool) -> tuple[Any, ...]:
         """Return what a search starts from."""
-        told = self.base, sorted(self.fixed), search, self.section, self.rate, seeded
-        key = repr((*told, self.curve.unit, self.curve.positions.tolist()))
+        told = self.base, sorted(self.fixed), search, self.section, seeded
+        key = repr((*told, self.rate is None, self.curve.unit, self.curve.positions.tolist()))
         kept = {} if self.kept is None else self.kept
         if key not in kept:
             vocabulary = Vocabulary(
@@ -108,18 +109,22 @@ def seeded(case: Case) -> Answer:
 
 def unseeded(case: Case) -> Answer:
     """Return what `explain` does, of a program whose random numbers nobody knows."""
-    search = case.search
-    known = search.unseeded.model_copy(update={"start": search.choices.start})
-    begun = search.model_copy(update={"unseeded": known})
-    orders = Orders(*case.quest(begun, seeded=False))
+    orders = orders_of(case)
     read = orders.run()
     if read:
         odds = np.exp(np.array([d.score for d in read]) - max(d.score for d in read))
         recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
         return "exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0
-    laws = Laws(*case.quest(search, seeded=False), orders.refutes)
+    laws = Laws(*case.quest(case.search, seeded=False), refuted=orders.refutes)
     verdict, ranking, fit = judged(laws.run())
-    return verdict, ranking, orders.tried + laws.tried, laws.rows(search.steps), fit
+    return verdict, ranking, orders.tried + laws.tried, laws.rows(case.search.steps), fit
+
+
+def orders_of(case: Case) -> Orders:
+    """Return the search for an order: of programs that start where a seeded one does."""
+    known = case.search.unseeded.model_copy(update={"start": case.search.choices.start})
+    begun = case.search.model_copy(update={"unseeded": known})
+    return Orders(*case.quest(begun, seeded=False))
 
 
 WAYS = {"seeded": seeded, "unseeded": unseeded}

@@ -1,7 +1,7 @@
 """Learning rates as intervals: solved for from one value, and narrowed by the next."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +101,7 @@ def _roots(
     value: float,
     slack: float,
 ) -> list[Candidate]:
-    """Solve by the Illinois variant of false position, in log η."""
+    """Solve for what lies between brackets."""
     members = [some[n] for n, *_ in brackets]
     a, b, fa, fb = (np.array(v) for v in list(zip(*brackets, strict=True))[1:])
     columns = Columns(ground, [c.recipe for c in members])
@@ -111,14 +111,7 @@ def _roots(
     def off(log_eta: np.ndarray) -> np.ndarray:
         return at(np.exp(log_eta)) - value
 
-    for _ in range(REFINE):
-        c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
-        fc = off(c)
-        opposite = fc * fb < 0
-        a, fa = np.where(opposite, b, a), np.where(opposite, fb, fa / 2)
-        b, fb = c, fc
-        if (np.abs(fc) <= slack / 4).all():
-            break
+    b, fb = crossings(off, a, b, fa, fb, slack / 4)
     slope = (off(b + 1e-4) - fb) / 1e-4
     width = np.minimum((slack + np.abs(fb)) / np.maximum(np.abs(slope), 1e-300), 0.5)
     return [
@@ -127,6 +120,36 @@ def _roots(
         for c, x, w, f in zip(members, b, width, fb, strict=True)
         if abs(f) <= 100 * slack
     ]  # fmt: skip
+
+
+def crossings(
+    off: Callable[[np.ndarray], np.ndarray],
+    a: np.ndarray,
+    b: np.ndarray,
+    fa: np.ndarray,
+    fb: np.ndarray,
+    enough: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a function is 0 between a and b, by the Illinois variant of false position.
+
+    Parameters
+    ----------
+    off : callable
+        The function, of one value for each column.
+    a, b, fa, fb : numpy.ndarray, shape (columns,)
+        Ends of brackets, and the function there.
+    enough : float
+        So near 0 it need not be followed further.
+    """
+    for _ in range(REFINE):
+        c = np.clip(b - fb * (b - a) / (fb - fa), np.minimum(a, b), np.maximum(a, b))
+        fc = off(c)
+        opposite = fc * fb < 0
+        a, fa = np.where(opposite, b, a), np.where(opposite, fb, fa / 2)
+        b, fb = c, fc
+        if (np.abs(fc) <= enough).all():
+            break
+    return b, fb
 
 
 def narrowed(

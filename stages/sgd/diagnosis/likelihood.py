@@ -6,13 +6,13 @@ replicas of many candidates are followed over a few steps, more of the best over
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.candidates import Curve, Option, Search
-from stages.sgd.diagnosis.columns import ENTRIES, Columns, Ground, Quest, apart
+from stages.sgd.diagnosis.candidates import Option
+from stages.sgd.diagnosis.columns import ENTRIES, Columns, Quest, apart
 from stages.sgd.diagnosis.rivals import RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe
@@ -53,25 +53,19 @@ class Laws(Quest):
 
     Parameters
     ----------
-    ground, curve, search, rate
+    *quest
         As a quest's.
     refuted : callable
         Says of a recipe whether it can not have written the curve, whatever it draws.
     """
 
     def __init__(
-        self,
-        ground: Ground,
-        curve: Curve,
-        search: Search,
-        rate: float | None,
-        refuted: Callable[[Recipe], bool] = lambda recipe: False,
+        self, *quest: Any, refuted: Callable[[Recipe], bool] = lambda recipe: False
     ) -> None:
-        super().__init__(ground, curve, search, rate)
+        super().__init__(*quest)
         self.refuted = refuted
         self.seeds: dict[tuple[int, int], dict[str, object]] = {}
-        self.count = len(self.vocabulary.choices[0])
-        self.least = 10 ** np.round(np.log10(np.median(np.abs(curve.values)) + 1e-6)) / 1000
+        self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
 
     def rows(self, steps: int) -> int:
         """Return how many rows of the curve are compared: those of so many steps as asked."""
@@ -155,8 +149,7 @@ class Laws(Quest):
     def _simpler(self, options: tuple[Option, ...]) -> list[tuple[Option, ...]]:
         """Return options with another start, or without one of the deviations, or both."""
         starts = {id(c[0]): c[0] for c in self.vocabulary.choices}.values()
-        rest = options[1 : self.count]
-        some = options[self.count :]
+        (_, *rest), some = self.parts(options)
         fewer = [some, *(some[:n] + some[n + 1 :] for n in range(len(some)))]
         return [
             (start, *rest, *chosen)
@@ -166,10 +159,10 @@ class Laws(Quest):
             and self.vocabulary.goes((start, *rest), chosen)
         ]
 
-    def _adds(self, options: Sequence[Option], more: Option) -> bool:
-        chosen = (*options[self.count :], more)
+    def _adds(self, options: tuple[Option, ...], more: Option) -> bool:
+        choice, chosen = self.parts((*options, more))
         kinds = {o.kind for o in chosen}
-        return len(kinds) == len(chosen) and self.vocabulary.goes(options[: self.count], chosen)
+        return len(kinds) == len(chosen) and self.vocabulary.goes(choice, chosen)
 
     def _grid(self) -> list[float]:
         if self.rate:

@@ -16,7 +16,6 @@ from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
 
-SLACK = 1e-9  # relative: what rounding may do to a value on its way
 ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals
 
 
@@ -25,7 +24,6 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.slack = self.curve.halves + SLACK * np.abs(self.curve.values)
         share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
         self.most = self.search.most // share
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
@@ -110,14 +108,10 @@ class Digits(Quest):
     def second(self, a: int, b: int) -> list[Candidate]:
         """Return what agrees with the first value that depends on the update."""
         if (a, b, self.log) not in self.solved:
-            count = len(self.vocabulary.choices[0])
             made, update = self.first(a), self.tier("update")
             if b:
                 made = self._made(
-                    (
-                        c.options,
-                        self.vocabulary.sets(c.options[:count], c.options[count:], update, b),
-                    )
+                    (c.options, self.vocabulary.sets(*self.parts(c.options), update, b))
                     for c in made
                 )
             row = {True: 1, False: 0}
@@ -142,12 +136,11 @@ class Digits(Quest):
     def expanded(self, a: int, b: int, c: int) -> list[Candidate]:
         """Return what agrees with the next values too, late options added."""
         made = self.second(a, b)
-        count = len(self.vocabulary.choices[0])
         if c:
             longer = (
                 (s, (*s.options, *more))
                 for s in made
-                for more in self.vocabulary.sets(s.options[:count], s.options[count:], self.late, c)
+                for more in self.vocabulary.sets(*self.parts(s.options), self.late, c)
             )
             left = max(0, self.limit - self.spent[self.log])
             made = [
@@ -219,7 +212,7 @@ class Digits(Quest):
 
     def alike(self, found: list[Candidate]) -> list[Candidate]:
         """Add what one more option makes of those found, where no digit tells the two apart."""
-        count, more = len(self.vocabulary.choices[0]), []
+        more = []
         for c in found:
             for option in self.vocabulary.options:
                 factor = option.changes.get("gradient_factor")
@@ -227,7 +220,7 @@ class Digits(Quest):
                 rate = float(f"{rate:.12g}")
                 if self.rate and rate != c.star:
                     continue
-                chosen = (*c.options[count:], option)
+                chosen = (*self.parts(c.options)[1], option)
                 if len({o.kind for o in chosen}) < len(chosen):
                     continue
                 recipe = self.vocabulary.recipe((*c.options, option))
