@@ -196,8 +196,8 @@ def barest_torch(
     return run
 
 
-def scikit_learn(recipe: Recipe, X: np.ndarray, y: np.ndarray, epochs: int) -> Run:
-    """Fit one SGDClassifier at a constant rate for so many epochs of its own order."""
+def scikit_learn(recipe: Recipe, X: np.ndarray, y: np.ndarray, epochs: int, fits: int) -> Run:
+    """Fit SGDClassifier, which records no loss, at a constant rate in its own orders, so often."""
     from sklearn.linear_model import SGDClassifier
 
     λ = recipe.penalised
@@ -209,7 +209,6 @@ def scikit_learn(recipe: Recipe, X: np.ndarray, y: np.ndarray, epochs: int) -> R
         eta0=recipe.learning_rate,
         max_iter=epochs,
         tol=None,
-        random_state=0,
     )
     examples = features(recipe.objective.model, X)
-    return lambda: model.fit(examples, y)
+    return lambda: [model.set_params(random_state=r).fit(examples, y) for r in range(fits)]
