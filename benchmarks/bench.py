@@ -36,8 +36,8 @@ TARGETS = {
 }
 NOTE = """CPU time of one thread per replica and step. The scalar loop runs replica 0 alone. A
 replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row,
-8 of 30 steps at 1024 replicas, with what a call costs; its loop is 1000 epochs of one call, where that
-weighs nothing. Neither records the losses."""
+8 of 30 steps at 1024 replicas, with what a call costs; its loop is 1000 epochs of one call, where
+that weighs nothing. Neither records the losses."""
 
 
 class Row(NamedTuple):
