@@ -119,6 +119,9 @@ def test_an_interval_covers_a_binomial_share():
     assert "interval" in str(rate)
     narrow = rules.share(wins, Bootstrap(seed=1, resamples=4000, confidence=0.5))
     assert rate.lower < narrow.lower < narrow.upper < rate.upper
+    quartile = 0.6745 * np.sqrt(0.25 * 0.75 / 400)
+    assert narrow.lower == pytest.approx(0.25 - quartile, abs=0.003)
+    assert narrow.upper == pytest.approx(0.25 + quartile, abs=0.003)
 
 
 def test_pairs_are_resampled_on_both_sides():
@@ -233,6 +236,11 @@ def test_a_loss_falls_in_most_runs(falling, verdict):
 def test_fewer_than_ten_epochs_still_fall():
     assert courses.falls(np.array([[2.0, 1.0]]), 0.1, BY).verdict == "supported"
     assert courses.falls(np.array([[1.0]]), 0.1, BY).verdict == "refuted"
+
+
+def test_a_tenth_of_the_epochs_is_rounded_down():
+    losses = np.array([[1.0, 3.0, *[9.0] * 16, 0.1, 0.3]])
+    assert "from 2 in the first tenth of the epochs to 0.2" in courses.falls(losses, 0, BY).sentence
 
 
 def errors(*medians):
@@ -422,6 +430,13 @@ def test_separability(certificate, claimed, verdict, words):
     finding = rules.separable(certificate, claimed, "A line", 11)
     assert finding.verdict == verdict
     assert words in finding.sentence
+    if not certificate["separable"]:
+        found = {key: finding.evidence[key] for key in finding.evidence if key != "max_margin"}
+        assert found == {
+            "separable": False,
+            "positive_multipliers": 2,
+            "misclassified_by_minimiser": 11,
+        }
 
 
 # Causes
