@@ -356,6 +356,14 @@ def test_a_contest_of_criteria(criteria, verdict):
     assert finding.sentence.startswith("Against appendix A, appendix C is better in ")
 
 
+def test_a_contest_names_each_criterion_or_nothing():
+    named = {"accuracy": criterion(1, 2, 1), "loss": criterion(3, 3, -1)}
+    assert rules.contest(["A", "C"], named, BY).sentence == (
+        "Against A, C is better in accuracy (2 against 1), worse in nothing, and neither in loss "
+        "(3 against 3)."
+    )
+
+
 def classifier(accuracy, margin):
     return {"accuracy": np.full(9, accuracy), "margin": np.full(9, margin)}
 
@@ -522,6 +530,7 @@ def test_what_learning_rates_reach_turns_a_cause(losses, diverged, reached, verd
     found = causes.cause(NAMES, told, sweep, True, True, BY)
     assert found.verdict == verdict
     assert found.evidence["learning_rates"]["reached"] == pytest.approx(reached)
+    assert found.sentence.endswith(causes.within_reach(2.0, 1.0, sweep, BY)[1])
     assert causes.cause(NAMES, told, sweep, True, False, BY).verdict == "refuted"
 
 
