@@ -35,9 +35,9 @@ TARGETS = {
     "barest PyTorch": (1024, (1.15, 1.3, 1.15, 1.3, 1.15)),
 }
 NOTE = """CPU time of one thread per replica and step. The scalar loop runs replica 0 alone. A
-replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row,
-8 of 30 steps at 1024 replicas, with what a call costs; its loop is 1000 epochs of one call, where
-that weighs nothing. Neither records the losses."""
+replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row
+({} of {} steps at 1,024 replicas), with what a call costs; its loop is 1,000 epochs
+of one call, where that weighs nothing. Neither records the losses."""
 
 
 class Row(NamedTuple):
@@ -135,6 +135,11 @@ def train(
     return final
 
 
+def epochs_at(replicas: int) -> int:
+    """Return for how many epochs so many replicas are trained."""
+    return max(1, min(32, 8192 // replicas))
+
+
 def peak(replicas: int, epochs: int) -> float:
     """Return the peak memory in MB of a process that trains the linear SVM by hand."""
     words = [sys.executable, "-m", "benchmarks.bench", "--peak", str(replicas), str(epochs)]
@@ -227,10 +232,9 @@ def main(rounds: int, most: int) -> None:
     for problem in PROBLEMS:
         for replicas in (r for r in REPLICAS if r <= most):
             turns = rounds if replicas <= 1024 else max(3, rounds // 3)
-            epochs = max(1, min(32, 8192 // replicas))
-            rows += compare(problem, replicas, epochs, turns, installed=True)
-    print(table([row for row in rows if row.verdict()]))
-    print(f"\n{NOTE}\n\n{remembered}\n\n{pipeline(5)}")
+            rows += compare(problem, replicas, epochs_at(replicas), turns, installed=True)
+    print(table([row for row in rows if row.replicas == TARGETS[row.rival][0]]))
+    print(f"\n{NOTE.format(epochs_at(1024), STEPS)}\n\n{remembered}\n\n{pipeline(5)}")
     print(f"\n<details>\n<summary>Every row</summary>\n\n{table(rows)}\n\n</details>")
     draw_growth(rows, "benchmarks/growth.png")
 

@@ -438,13 +438,15 @@ def test_separability(certificate, claimed, verdict, words):
     finding = rules.separable(certificate, claimed, "A line", 11)
     assert finding.verdict == verdict
     assert words in finding.sentence
-    if not certificate["separable"]:
-        found = {key: finding.evidence[key] for key in finding.evidence if key != "max_margin"}
-        assert found == {
-            "separable": False,
-            "positive_multipliers": 2,
-            "misclassified_by_minimiser": 11,
-        }
+
+
+def test_what_does_not_separate_is_counted():
+    assert rules.separable(MEETING, False, "A line", 11).evidence == {
+        "separable": False,
+        "max_margin": 0.0,
+        "positive_multipliers": 2,
+        "misclassified_by_minimiser": 11,
+    }
 
 
 # Causes
