@@ -35,8 +35,9 @@ function fitted(spec, width) {
   const { side_by_side_from: from, panel } = spec.usermeta ?? {};
   const revisions = [...new Set(rows(spec).map((row) => row.rev))];
   const { title, ...fit } = structuredClone(spec); // the page says it
-  const dash = (fit.spec ?? fit).encoding?.strokeDash;
-  if (revisions.length === 1 && dash) dash.legend = null;
+  const parts = [fit.spec ?? fit, ...((fit.spec ?? fit).layer ?? [])];
+  const dashes = parts.flatMap((part) => part.encoding?.strokeDash ?? []);
+  if (revisions.length === 1) for (const dash of dashes) dash.legend = null;
   if (from <= revisions.length) {
     const { layer, encoding, height, width: all, ...rest } = fit;
     if (encoding.strokeDash) delete encoding.strokeDash;
