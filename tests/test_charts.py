@@ -35,6 +35,8 @@ return charts.map(({box}) => {
       attribute(part, "stroke-width"), part.getAttribute("d")]),
     words: found("text").map((part) => part.textContent),
     width: box.scrollWidth,
+    cut: found("text").filter((part) => part.textContent
+      && part.getBoundingClientRect().top < box.getBoundingClientRect().top).length,
   };
 });
 """
@@ -137,7 +139,7 @@ def test_what_would_end_a_script_is_escaped():
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 500, 390])
 def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):
     driver = browser(width, dark)
     _, seen = drawn(driver, shown)
@@ -146,6 +148,7 @@ def test_every_chart_and_figure_is_seen(width, dark, browser, clone, shown):
         assert len(set(chart["marks"])) >= 2, chart["id"]
         assert set(chart["legend"]) - {GREY} <= set(chart["marks"]), chart["id"]
         assert chart["width"] <= width
+        assert chart["cut"] == 0, chart["id"]
     assert errors(driver) == []
     assert widest(driver) == width
     assert violations(driver) == {}
