@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import ROOT
+from pydantic import ValidationError
 
 from stages import claims
 from stages.claims import CLAIMS
@@ -400,6 +401,14 @@ def test_a_boundary_is_clean(drawn, verdict):
     assert finding.verdict == verdict
     assert f"misclassifies {min(drawn)} to {max(drawn)} of 30 points" in finding.sentence
     assert "same λ misclassifies 7, the protocol's SVM 0." in finding.sentence
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("name", ["level", "near", "blamed", "negligible", "reproduced"])
+def test_a_share_is_strictly_between_0_and_1(name, share):
+    with pytest.raises(ValidationError, match=name):
+        Thresholds(**dict(BY) | {name: share})
+    assert getattr(Thresholds(**dict(BY) | {name: 0.999}), name) == 0.999
 
 
 # Counts and certificates

@@ -1,8 +1,12 @@
 """What a recipe may hold: every limit on both sides, and what can not go together."""
 
+from contextlib import nullcontext
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from stages.sgd.parts.datasets import Gaussian, draw
+from stages.sgd.parts.logs import setting
 from stages.sgd.recipes import schema
 from stages.sgd.recipes.combinations import not_in_torch
 from stages.sgd.recipes.fields import Batch, Order, Schedule
@@ -96,6 +100,29 @@ REFUSED = [
 @pytest.mark.parametrize(("base", "changes"), [(base, {}) for base in BASES] + ALLOWED)
 def test_what_goes_together_is_allowed(base, changes):
     assert recipe(base, **changes).replicas == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"data": {"train": 30}}, None),
+        ({"data": {"train": 31}}, "data.train = 31: there are 30 examples"),
+        ({"data": {"train": 29}, "log": "held_out"}, None),
+        ({"data": {"train": 30}, "log": "held_out"}, "data.train = 30: there are 30 examples"),
+        ({"order": {"examples": 30}}, None),
+        ({"order": {"examples": 31}}, "order.examples = 31: 30 are trained on"),
+        ({"order": {"examples": 20}, "data": {"train": 19}}, "order.examples = 20: 19 are"),
+        ({"order": {"law": "blocks"}, "batch": {"size": 30}}, None),
+        ({"order": {"law": "cyclic"}, "batch": {"size": 31}}, None),
+        ({"order": {"law": "blocks"}, "batch": {"size": 31}}, "batch.size = 31: 30 are trained"),
+    ],
+)
+def test_examples_must_be_there(changes, words):
+    one = recipe(**changes)
+    data = draw(Gaussian(seed=0, examples=30, features=3), one.data)
+    with pytest.raises(ValueError, match=words) if words else nullcontext():
+        kept = setting(one, data)
+        assert len(kept.trained[1]) == (one.data.train or 30)
 
 
 @pytest.mark.parametrize(("base", "changes", "words"), REFUSED)

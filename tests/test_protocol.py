@@ -124,6 +124,8 @@ def test_network_starts_from_the_sources_distribution(short):
     _, _, theta, _ = start("two_layer", 500)
     deviations = [part.std() for part in np.split(theta, 3)]
     np.testing.assert_allclose(deviations, [4.0, 4.0, 0.05], rtol=0.02)
+    own = np.random.default_rng([0, 7, *b"two_layer"])
+    np.testing.assert_array_equal(theta[:50, 7], 4.0 * own.standard_normal(50))
 
 
 def test_generators_differ_by_seed_problem_and_replica():

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from stages.common import parameters
 from stages.sgd import by_numpy, by_torch
-from stages.sgd.deviations import deviations, differences, get, replace, undo
+from stages.sgd.deviations import VALUES, deviations, differences, get, replace, undo
 from stages.sgd.parts import datasets
 from stages.sgd.parts.draws import draw_run, rates
 from stages.sgd.parts.logs import setting, trace
@@ -204,6 +204,8 @@ def test_every_deviation_of_a_random_recipe_has_words(scratch):
             seen.add(deviation.field)
             assert deviation.name
             assert not {"{", "}", "None", "Schedule"} & set(deviation.words.split())
+            said = VALUES.get(deviation.field, {}).get(str(get(recipe, deviation.field)), "")
+            assert said in deviation.words
     assert len(seen) >= 25
 
 

@@ -184,7 +184,7 @@ def trace(
     logger, head = Logger(recipe, where), []
     for epoch in epochs:
         logger.see(epoch)
-        head += epoch.examples[: 40 - len(head), :, 0].tolist() if len(head) < 40 else []
+        head = [*head, *epoch.examples[:40, :, 0].tolist()][:40]
     own = recipe.objective.model_copy(update={"regularization": recipe.penalised})
     final = stated_parameters(recipe, epoch.theta[:, :1])
     judged = {"objective": objective(own, final, *where.whole)} | verdicts(own, final, *where.whole)
