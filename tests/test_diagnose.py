@@ -17,7 +17,7 @@ from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.explanations import judged
+from stages.sgd.diagnosis.explanations import bands, judged
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Scored
 from stages.sgd.diagnosis.rivals import RIVALS, Rival
@@ -123,6 +123,20 @@ def test_the_unseeded_examples_credible_set_holds_the_truth():
     assert evidence["explained"] == "in distribution"
     found = [[d["field"] for d in recipe["deviations"]] for recipe in evidence["recipes"]]
     assert ["derivative"] in found
+
+
+def test_the_band_of_a_program_holds_nine_tenths_of_its_curve(scratch):
+    unit, name, fields = write_submissions.EXAMPLES["unseeded"]
+    problem = parameters.load("problems.logistic", Problem)
+    given = {"problem": name, "dataset": problem.dataset, "replicas": 1, "implementation": "numpy"}
+    found = fields | {"order": {"generator": "default_rng", "seed": 1000}}
+    recipe = Program(**given, **found).recipe(problem.objective)
+    curve = curve_of(recipe, write_submissions.logged(name, fields))
+    section = parameters.load("datasets.gaussian", datasets.Gaussian)
+    table = bands(curve, section, [recipe], problem.recipe(1))
+    inside = (table["best_lower"] <= table["loss"]) & (table["loss"] <= table["best_upper"])
+    assert 0.75 < inside.mean() < 0.98
+    assert (table["right_upper"] < table["loss"])[-50:].all()
 
 
 @pytest.mark.parametrize("seed", range(3))

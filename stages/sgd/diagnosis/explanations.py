@@ -175,7 +175,10 @@ def told(recipe: Recipe, curve: Curve) -> Recipe:
 def bands(
     curve: Curve, section: Section, best: list[Recipe], asked: Recipe
 ) -> dict[str, np.ndarray]:
-    """Return the curve with the bands of the best recipe and of the right program."""
+    """Return the curve with the bands of the best recipe and of the right program.
+
+    Replicas see other examples; they start alike where θ₀ comes from a seeded stream.
+    """
     chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
     table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}
     like = best[0] if best else asked
@@ -190,7 +193,8 @@ def bands(
     )
     vocabulary = _Bare(curve, section)
     for label, recipe in [("best", r) for r in best] + [("right", right)]:
-        free = recipe.model_copy(update={"replicas": REPLICAS, "order": loose(recipe)})
+        order = recipe.order.model_copy(update={"generator": "default_rng", "seed": 0})
+        free = recipe.model_copy(update={"replicas": REPLICAS, "order": order})
         with np.errstate(all="ignore"):
             columns = Columns(Ground(vocabulary), [free])
             values, _ = columns.values(np.array([recipe.learning_rate]), 0, int(chosen[-1]) + 1)
@@ -210,13 +214,6 @@ class _Bare(NamedTuple):
 
 def _fair(recipe: Recipe) -> str:
     return "objective" if recipe.log.value in ("held_out", "worst_margin") else recipe.log.value
-
-
-def loose(recipe: Recipe) -> Any:
-    """Return the order with each replica's own draws."""
-    generator = "python" if recipe.order.generator in ("own", "python") else "numpy"
-    seed = (recipe.order.seed or 0) if recipe.order.generator == "python" else 0
-    return recipe.order.model_copy(update={"generator": generator, "seed": seed})
 
 
 def sentence(
