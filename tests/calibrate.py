@@ -5,14 +5,20 @@ Prints a table for the README. Scalar loops write the curves; `--share 0.1` trie
 
 import argparse
 import json
+import os
 import random
 import resource
 import sys
 import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process for each core
 
 import numpy as np
 import scalar
@@ -31,6 +37,8 @@ from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 STEPS, EPOCHS = 120, 40
+KINDS = ("momentum", "adam", "clipped", "averaged", "other data")
+WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def nested(changes):
@@ -157,48 +165,55 @@ def writes(recipe, name, curve):
     return len(logged) == rows and bool((np.abs(logged - curve.values) <= 1.01 * room).all())
 
 
-def seeded(count, search):
-    found = other = 0
-    for seed in range(count):
-        while True:
-            name, program, recipe = truth(random.Random(seed), search)
-            logged = run_scalar(name, program)
-            if len(texts_of(logged)) >= 3:
-                break
-            seed += 100_000
-        curve = curve_of(recipe, logged)
-        _, explained = digits_of(name, curve, search)
-        found += bool(explained)
-        for best in explained[:1]:
-            other += not writes(
-                best.recipe.model_copy(update={"learning_rate": best.star}), name, curve
-            )
-        if not explained:
-            print("missed", name, program, file=sys.stderr)
-    say(f"{count} random seeded recipes: found, or their class", f"{found} of {count}")
-    say("of those, another class named", other)
+def one_seeded(search, seed):
+    """Return whether a random recipe's curve is explained, and whether by what does not write it.
+
+    Of a curve that ends before its third value another takes the place.
+    """
+    while True:
+        name, program, recipe = truth(random.Random(seed), search)
+        logged = run_scalar(name, program)
+        if len(texts_of(logged)) >= 3:
+            break
+        seed += 100_000
+    curve = curve_of(recipe, logged)
+    _, explained = digits_of(name, curve, search)
+    if not explained:
+        note("missed", name, program)
+        return False, False
+    best = explained[0]
+    return True, not writes(
+        best.recipe.model_copy(update={"learning_rate": best.star}), name, curve
+    )
 
 
-def solutions(search):
-    total = told = few = 0
-    for path in sorted((Path(__file__).parent / "solutions").glob("*.json")):
-        solution = json.loads(path.read_text())
-        for run in solution["runs"][:1]:
-            total += 1
-            if len(run["logged"]) < 3:
-                few += 1
-                continue
-            unit = "epoch" if "s07" in solution["id"] else "step"
-            curve = make(unit, run["logged_at"], [f"{v:.9g}" for v in run["logged"]])
-            begin = time.process_time()
-            digits, explained = digits_of(solution["problem"], curve, search)
-            told += bool(explained)
-            rates = sorted({f.star for f in explained})
-            print(solution["id"], solution["facts"]["rate"], rates[:4], len(explained),
-                  f"{time.process_time() - begin:.0f} s", digits.tried,
-                  file=sys.stderr, flush=True)  # fmt: skip
-    say(f"{total} programs: explained to the last digit", told)
-    say("of those, fewer than three values, of which none can tell", few)
+def seeded(count, search, pool):
+    found, other = zip(*pool.map(partial(one_seeded, search), range(count)), strict=True)
+    say(f"{count} random seeded recipes: found, or their class", f"{sum(found)} of {count}")
+    say("of those, another class named", sum(other))
+
+
+def one_solution(search, path):
+    """Return whether a program is explained, None if it logs fewer than three values."""
+    solution = json.loads(path.read_text())
+    run = solution["runs"][0]
+    if len(run["logged"]) < 3:
+        return None
+    unit = "epoch" if "s07" in solution["id"] else "step"
+    curve = make(unit, run["logged_at"], [f"{v:.9g}" for v in run["logged"]])
+    begin = time.process_time()
+    digits, explained = digits_of(solution["problem"], curve, search)
+    rates = sorted({f.star for f in explained})
+    note(solution["id"], solution["facts"]["rate"], rates[:4], len(explained),
+         f"{time.process_time() - begin:.0f} s", digits.tried)  # fmt: skip
+    return bool(explained)
+
+
+def solutions(search, pool):
+    paths = sorted((Path(__file__).parent / "solutions").glob("*.json"))
+    told = list(pool.map(partial(one_solution, search), paths))
+    say(f"{len(paths)} programs: explained to the last digit", told.count(True))
+    say("of those, fewer than three values, of which none can tell", told.count(None))
 
 
 def same(recipe, other):
@@ -213,58 +228,64 @@ def same(recipe, other):
     return one == two
 
 
-def unseeded(count, search):
-    held = refused = 0
-    for seed in range(count):
-        rng = random.Random(50_000 + seed)
-        unit, values = rng.choice(("epoch", "step")), []
-        rows = EPOCHS if unit == "epoch" else STEPS
-        while len(texts_of(values)) < rows:
-            name, program, recipe = truth(
-                rng, search, most=1, problems=("logistic", "svm"), unit=unit, seeded=False
-            )
-            values = run_scalar(name, program)
-        rate = program["learning_rate"] if rng.random() < 0.5 else None
-        verdict, found, fit = unseeded_of(name, curve_of(recipe, values), search, rate)
-        ok = any(same(e.recipe, recipe) for e in credible(found))
-        held += ok
-        refused += verdict == "not at all"
-        print("unseeded", ok, verdict, round(fit, 3), name, rate, program, len(found),
-              file=sys.stderr, flush=True)  # fmt: skip
-    say(f"{count} unseeded curves: the 90 % credible set holds the truth", f"{held} of {count}")
-    say("of those: 'not at all'", f"{refused} of {count}")
+def one_unseeded(search, seed):
+    """Return whether the credible set holds the truth, and whether the curve is refused."""
+    rng = random.Random(50_000 + seed)
+    unit, values = rng.choice(("epoch", "step")), []
+    rows = EPOCHS if unit == "epoch" else STEPS
+    while len(texts_of(values)) < rows:
+        name, program, recipe = truth(
+            rng, search, most=1, problems=("logistic", "svm"), unit=unit, seeded=False
+        )
+        values = run_scalar(name, program)
+    rate = program["learning_rate"] if rng.random() < 0.5 else None
+    verdict, found, fit = unseeded_of(name, curve_of(recipe, values), search, rate)
+    held = any(same(e.recipe, recipe) for e in credible(found))
+    note("unseeded", held, verdict, round(fit, 3), name, rate, program, len(found))
+    return held, verdict == "not at all"
 
 
-def outside(count, search):
-    kinds = ("momentum", "adam", "clipped", "averaged", "other data")
-    refused, total = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
-    for seed in range(count):
-        rng, kind = random.Random(70_000 + seed), kinds[seed % len(kinds)]
-        name, unit = rng.choice(("logistic", "svm")), rng.choice(("epoch", "step"))
-        fields = {
-            "learning_rate": rng.choice((0.003, 0.01, 0.03)),
-            "start": rng.choice(({"law": "zeros"}, {"law": "uniform", "stream": "numpy"})),
-            "log": {"every": "epoch"} if unit == "epoch" else {"value": "objective", "every": 1},
-        }
-        if kind == "other data":
-            fields["data"] = {"seed": rng.randrange(2000, 10**6)}
-        rows = EPOCHS if unit == "epoch" else STEPS
-        texts = texts_of(write_submissions.foreign(kind, name, fields, rows, rng))
-        curve = make(unit, range(1, len(texts) + 1), texts)
-        rate = fields["learning_rate"] if rng.random() < 0.5 else None
-        verdict, _, fit = unseeded_of(name, curve, search, rate)
-        refused[kind] += verdict == "not at all"
-        total[kind] += 1
-        print("outside", kind, verdict, round(fit, 3), name, unit, rate, fields,
-              file=sys.stderr, flush=True)  # fmt: skip
+def unseeded(count, search, pool):
+    held, refused = zip(*pool.map(partial(one_unseeded, search), range(count)), strict=True)
+    say(f"{count} unseeded curves: the 90 % credible set holds the truth",
+        f"{sum(held)} of {count}")  # fmt: skip
+    say("of those: 'not at all'", f"{sum(refused)} of {count}")
+
+
+def one_outside(search, seed):
+    """Return which method wrote a curve, and whether it is refused."""
+    rng, kind = random.Random(70_000 + seed), KINDS[seed % len(KINDS)]
+    name, unit = rng.choice(("logistic", "svm")), rng.choice(("epoch", "step"))
+    fields = {
+        "learning_rate": rng.choice((0.003, 0.01, 0.03)),
+        "start": rng.choice(({"law": "zeros"}, {"law": "uniform", "stream": "numpy"})),
+        "log": {"every": "epoch"} if unit == "epoch" else {"value": "objective", "every": 1},
+    }
+    if kind == "other data":
+        fields["data"] = {"seed": rng.randrange(2000, 10**6)}
+    rows = EPOCHS if unit == "epoch" else STEPS
+    texts = texts_of(write_submissions.foreign(kind, name, fields, rows, rng))
+    curve = make(unit, range(1, len(texts) + 1), texts)
+    rate = fields["learning_rate"] if rng.random() < 0.5 else None
+    verdict, _, fit = unseeded_of(name, curve, search, rate)
+    note("outside", kind, verdict, round(fit, 3), name, unit, rate, fields)
+    return kind, verdict == "not at all"
+
+
+def outside(count, search, pool):
+    refused = Counter(pool.map(partial(one_outside, search), range(count)))
     say(f"{count} curves outside the vocabulary: 'not at all'",
-        f"{sum(refused.values())} of {count}")  # fmt: skip
-    for kind in kinds:
-        say(f"of those, {kind}", f"{refused[kind]} of {total[kind]}")
+        f"{sum(n for (_, no), n in refused.items() if no)} of {count}")  # fmt: skip
+    for kind in KINDS:
+        total = refused[kind, True] + refused[kind, False]
+        say(f"of those, {kind}", f"{refused[kind, True]} of {total}")
 
 
-def time_of(count, search):
-    """Measure curves that nobody seeded through both searches, the slowest way there is."""
+def time_of(count, search, pool):
+    """Measure curves that nobody seeded through both searches, one a core as the stage has them.
+
+    That is the slowest way there is.
+    """
     slowest = 0.0
     for seed in range(count):
         rng = random.Random(80_000 + seed)
@@ -277,9 +298,13 @@ def time_of(count, search):
         texts = texts_of(write_submissions.foreign("momentum", "logistic", fields, 100, rng))
         curve = make(unit, range(1, len(texts) + 1), texts)
         begin = time.perf_counter()
-        explain(case_of("logistic", curve, search), list(WAYS))
+        list(pool.map(partial(explain, case_of("logistic", curve, search)), [[w] for w in WAYS]))
         slowest = max(slowest, time.perf_counter() - begin)
     say(f"slowest of {count} submissions that both searches see", f"{slowest:.0f} s")
+
+
+def note(*words):
+    print(*words, file=sys.stderr, flush=True)
 
 
 def say(what, measured):
@@ -294,12 +319,14 @@ def main():
     parser.add_argument("--only", choices=[*kinds, "solutions"])
     given, search = parser.parse_args(), parameters.load("search", Search)
     print("| what | measured |\n| --- | --- |")
-    for kind, measure in kinds.items():
-        if given.only in (None, kind):
-            measure(max(1, round(given.share * full[kind])), search)
-    if given.only in (None, "solutions"):
-        solutions(search)
-    say("memory", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    with ProcessPoolExecutor() as pool:
+        for kind, measure in kinds.items():
+            if given.only in (None, kind):
+                measure(max(1, round(given.share * full[kind])), search, pool)
+        if given.only in (None, "solutions"):
+            solutions(search, pool)
+    most = max(resource.getrusage(who).ru_maxrss for who in WHOSE)
+    say("memory of one", f"{most / 1e6:.2f} GB")
 
 
 if __name__ == "__main__":

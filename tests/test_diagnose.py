@@ -126,7 +126,7 @@ def test_the_unseeded_examples_credible_set_holds_the_truth():
 
 
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve(scratch):
-    unit, name, fields = write_submissions.EXAMPLES["unseeded"]
+    _, name, fields = write_submissions.EXAMPLES["unseeded"]
     problem = parameters.load("problems.logistic", Problem)
     given = {"problem": name, "dataset": problem.dataset, "replicas": 1, "implementation": "numpy"}
     found = fields | {"order": {"generator": "default_rng", "seed": 1000}}

@@ -75,7 +75,7 @@ def random_recipe(rng):
     while True:
         name = rng.choice(PROBLEMS)
         problem, fields = parameters.load(f"problems.{name}", Problem), random_fields(rng, name)
-        given = {"problem": name, "dataset": problem.dataset, "replicas": 2}
+        given = {"problem": name, "dataset": problem.dataset, "replicas": rng.choice([1, 2])}
         try:
             program = Program(implementation="numpy", **given, **fields)
             recipe = program.recipe(problem.objective)
@@ -146,6 +146,20 @@ def test_a_batch_of_different_recipes_is_each_alone(seed, scratch):
         losses = np.array([epoch.losses.mean(axis=0) for epoch in epochs]).T
         close(together[n].losses, losses, 1e-11)
         close(together[n].theta, stated_parameters(recipe, epochs[-1].theta), 1e-11)
+
+
+@pytest.mark.parametrize("library", [by_numpy, by_torch])
+def test_no_path_is_kept_unless_asked(library, scratch):
+    recipe, _ = recipe_of("appendix_a")
+    recipe = recipe.model_copy(update={"epochs": 2, "replicas": 3})
+    data = datasets.draw(section(recipe.dataset), recipe.data)
+    for asked in ((), (0,), (2,)):
+        theta, order = draw_run(recipe, data, (data.X, data.y), 0, "test")
+        eta = rates(recipe, len(data.y))
+        paths = [
+            e.path.shape for e in library.train(recipe, (data.X, data.y), theta, order, eta, *asked)
+        ]
+        assert {shape[1:] for shape in paths} == {(len(theta), sum(asked))}
 
 
 def test_single_precision_is_a_little_off(scratch):

@@ -95,9 +95,8 @@ class Batch:
         self.shrink = column(r.penalty.factor * r.penalised for r in recipes)[0]  # c λ
         self.times_rate = column(r.penalty.times_rate for r in recipes)
         self.logged = column(r.penalty.logged * r.penalised for r in recipes)[0]
-        used = self.shrink.any() or self.logged.any()
-        covers = self.mask.any(axis=1).nonzero()[0] if used else np.empty(0, int)
-        self.rows = int(covers.max(initial=-1)) + 1
+        covers = np.flatnonzero(self.mask.any(axis=1))
+        self.rows = int(covers[-1]) + 1 if covers.size and any(r.penalised for r in recipes) else 0
         self.odd = not self.mask[: self.rows].all()  # mostly λ covers these leading rows whole
 
     def state(self, theta: np.ndarray) -> np.ndarray:
