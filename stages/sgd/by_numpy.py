@@ -6,7 +6,7 @@ exist. Shapes: θ (d, R), a step's examples (B, R), their inputs x (d, B, R), ou
 
 g is the loss's derivative, w its weight (1/B for a mean), c λ m ⊙ θ the gradient of λ‖w‖²: c is 2,
 and m is 1 where λ covers an entry of θ. Columns of a batch may follow different recipes: w, c, λ,
-m, η and g have a column for each.
+m and η have a column for each.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ def shared(recipe: Recipe) -> tuple[object, ...]:
         recipe.objective.loss,
         recipe.objective.hidden,
         recipe.log.loss or recipe.objective.loss,
+        recipe.derivative,
         recipe.batch.size,
         recipe.batch.size > 1 and recipe.batch.reduction == "margin",
         recipe.update,
@@ -72,11 +73,7 @@ class Batch:
         if np.array_equal(self.output, self.gradient):
             self.gradient = self.output
         self.log = None if np.array_equal(self.output, self.log) else self.log[-1] - self.output[-1]
-        rules = [(one.objective.loss, recipe.derivative) for recipe in recipes]
-        self.rules = [
-            (derivatives[rule], np.flatnonzero(np.repeat([r == rule for r in rules], replicas)))
-            for rule in dict.fromkeys(rules)
-        ]
+        self.derivative = derivatives[one.objective.loss, one.derivative]
 
         def column(values: Iterable[object]) -> np.ndarray:
             """Return a column a replica, or a single one where all recipes agree."""
@@ -207,17 +204,8 @@ class Batch:
         """Return g, the factor of x in the gradient, one for all features or one per feature."""
         if self.margin:  # one loss of the summed margin Σ yz, whose label is 1
             z, y, labels = np.broadcast_to((y * z).sum(axis=0), z.shape), np.ones_like(y), y
-            return labels * self._by_rule(z, y, x)  # g = y ℓ′(Σ yz)
-        if len(self.rules) == 1:
-            return self.rules[0][0](z, y, x, out)
-        return self._by_rule(z, y, x)
-
-    def _by_rule(self, z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        found = [rule(z[..., c], y[..., c], x[..., c], None) for rule, c in self.rules]
-        whole = np.empty(max((g.shape[:-1] for g in found), key=len) + z.shape[-1:], self.dtype)
-        for g, (_, columns) in zip(found, self.rules, strict=True):
-            whole[..., columns] = g
-        return whole
+            return labels * self.derivative(z, y, x, None)  # g = y ℓ′(Σ yz)
+        return self.derivative(z, y, x, out)
 
     def _decays(self, rates: np.ndarray) -> np.ndarray:
         """Return 1 − η c λ, shape (T, 1) or (T, R), or 1 − c λ where η does not multiply it."""
