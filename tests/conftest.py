@@ -1,5 +1,6 @@
 """What several tests need: a scratch copy of the pipeline, and small data."""
 
+import copy
 import json
 import os
 import shlex
@@ -21,6 +22,7 @@ from stages.sgd.parts import datasets
 from stages.sgd.recipes.recipe import Problem, Program
 
 ROOT = Path(__file__).parent.parent
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
@@ -168,7 +170,7 @@ def study(finished, tmp_path):
 
 @pytest.fixture
 def params():
-    return yaml.safe_load((ROOT / "params.yaml").read_text())
+    return copy.deepcopy(PARAMS)
 
 
 @pytest.fixture
@@ -177,9 +179,10 @@ def scratch(tmp_path, monkeypatch, params):
     monkeypatch.chdir(tmp_path)
 
     def write(changed=params):
-        (tmp_path / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False))
+        text = yaml.dump(changed, sort_keys=False, Dumper=yaml.CSafeDumper)
+        (tmp_path / "params.yaml").write_text(text)
 
-    write()
+    shutil.copy(ROOT / "params.yaml", tmp_path)
     return write
 
 

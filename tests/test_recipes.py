@@ -1,14 +1,14 @@
 """Random recipes of the whole vocabulary against scalar loops, PyTorch, and each other."""
 
 import random
+from functools import cache
 
 import numpy as np
 import pytest
 import scalar
-from conftest import section
+from conftest import PARAMS
 from pydantic import ValidationError
 
-from stages.common import parameters
 from stages.sgd import by_numpy, by_torch
 from stages.sgd.deviations import VALUES, deviations, differences, get, replace, undo
 from stages.sgd.parts import datasets
@@ -20,6 +20,16 @@ from stages.sgd.recipes.recipe import Problem, Program
 from stages.sgd.together import train_together
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
+
+
+@cache
+def problem_of(name):
+    return Problem(**PARAMS["problems"][name])
+
+
+@cache
+def section(name):
+    return datasets.DATASETS[name][0](**PARAMS["datasets"][name])
 
 
 def random_fields(rng, problem):
@@ -74,7 +84,7 @@ def random_recipe(rng):
     """Return a problem's name, fields and recipe that make sense."""
     while True:
         name = rng.choice(PROBLEMS)
-        problem, fields = parameters.load(f"problems.{name}", Problem), random_fields(rng, name)
+        problem, fields = problem_of(name), random_fields(rng, name)
         given = {"problem": name, "dataset": problem.dataset, "replicas": rng.choice([1, 2])}
         try:
             program = Program(implementation="numpy", **given, **fields)
@@ -99,7 +109,7 @@ def close(found, expected, tolerance):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_recipe_is_its_scalar_loop(seed, scratch):
+def test_a_recipe_is_its_scalar_loop(seed):
     rng = random.Random(seed)
     for _ in range(30):
         name, fields, recipe = random_recipe(rng)
@@ -115,7 +125,7 @@ def test_a_recipe_is_its_scalar_loop(seed, scratch):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_autograd_agrees_where_it_can_say_it(seed, scratch):
+def test_autograd_agrees_where_it_can_say_it(seed):
     rng, tried = random.Random(100 + seed), 0
     while tried < 12:
         _, _, recipe = random_recipe(rng)
@@ -128,7 +138,7 @@ def test_autograd_agrees_where_it_can_say_it(seed, scratch):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_batch_of_different_recipes_is_each_alone(seed, scratch):
+def test_a_batch_of_different_recipes_is_each_alone(seed):
     rng, recipes = random.Random(200 + seed), []
     while len(recipes) < 30:
         _, _, recipe = random_recipe(rng)
@@ -149,7 +159,7 @@ def test_a_batch_of_different_recipes_is_each_alone(seed, scratch):
 
 
 @pytest.mark.parametrize("library", [by_numpy, by_torch])
-def test_no_path_is_kept_unless_asked(library, scratch):
+def test_no_path_is_kept_unless_asked(library):
     recipe, _ = recipe_of("appendix_a")
     recipe = recipe.model_copy(update={"epochs": 2, "replicas": 3})
     data = datasets.draw(section(recipe.dataset), recipe.data)
@@ -162,10 +172,8 @@ def test_no_path_is_kept_unless_asked(library, scratch):
         assert {shape[1:] for shape in paths} == {(len(theta), sum(asked))}
 
 
-def test_single_precision_is_a_little_off(scratch):
-    program = parameters.load("programs.s03_logistic", Program)
-    objective = parameters.load("problems.logistic", Problem).objective
-    exact = program.recipe(objective).model_copy(update={"updates": 3000})
+def test_single_precision_is_a_little_off():
+    exact = recipe_of("s03_logistic")[0].model_copy(update={"updates": 3000})
     rough = exact.model_copy(update={"precision": "float32"})
     ends = [np.array(follow(by_numpy.train, recipe)["final"]) for recipe in (exact, rough)]
     again = np.array(follow(by_torch.train, rough)["final"])
@@ -176,8 +184,8 @@ def test_single_precision_is_a_little_off(scratch):
 
 
 def recipe_of(name):
-    program = parameters.load(f"programs.{name}", Program)
-    problem = parameters.load(f"problems.{program.problem}", Problem)
+    program = Program(**PARAMS["programs"][name])
+    problem = problem_of(program.problem)
     return program.recipe(problem.objective), problem.recipe(program.replicas)
 
 
@@ -198,7 +206,7 @@ def recipe_of(name):
         ("s08_svm", ["intercept", "penalty.logged", "order.law", "log.loss"]),
     ],
 )
-def test_deviations_are_what_the_programs_are_known_for(name, fields, scratch):
+def test_deviations_are_what_the_programs_are_known_for(name, fields):
     recipe, stated = recipe_of(name)
     found = deviations(recipe, stated)
     assert [deviation.field for deviation in found] == fields
@@ -209,11 +217,11 @@ def test_deviations_are_what_the_programs_are_known_for(name, fields, scratch):
         assert left == [field for field in fields if field != deviation.field]
 
 
-def test_every_deviation_of_a_random_recipe_has_words(scratch):
+def test_every_deviation_of_a_random_recipe_has_words():
     rng, seen = random.Random(7), set()
     for _ in range(300):
         name, _, recipe = random_recipe(rng)
-        stated = parameters.load(f"problems.{name}", Problem).recipe(2)
+        stated = problem_of(name).recipe(2)
         for deviation in deviations(recipe, stated):
             seen.add(deviation.field)
             assert deviation.name
@@ -223,11 +231,11 @@ def test_every_deviation_of_a_random_recipe_has_words(scratch):
     assert len(seen) >= 25
 
 
-def test_undoing_everything_leaves_nothing(scratch):
+def test_undoing_everything_leaves_nothing():
     rng = random.Random(8)
     for _ in range(100):
         name, _, recipe = random_recipe(rng)
-        stated = parameters.load(f"problems.{name}", Problem).recipe(2)
+        stated = problem_of(name).recipe(2)
         fields = [d.field for d in deviations(recipe, stated)]
         try:
             repaired = undo(recipe, stated, fields)
@@ -236,7 +244,7 @@ def test_undoing_everything_leaves_nothing(scratch):
         assert deviations(repaired, stated) == []
 
 
-def test_differences_lead_from_one_program_to_the_other(scratch):
+def test_differences_lead_from_one_program_to_the_other():
     (b, _), (a, _) = recipe_of("appendix_b"), recipe_of("appendix_a")
     found = differences(b, a)
     assert list(found) == ["intercept.gradient", "derivative", "steps", "start"]
