@@ -15,6 +15,8 @@ from stages.sgd.parts.scores import objective, verdicts
 from stages.sgd.recipes.schema import Objective
 from stages.sgd.rules import Finding, Thresholds
 
+MORE, LESS = 1, -1  # is better
+
 
 def main() -> None:
     """Write `metrics/claims.json`, and each verdict for `dvc metrics show`."""
@@ -110,15 +112,15 @@ def contest(thresholds: Thresholds, first: str, second: str) -> Finding:
     names, (a, b) = programs(first, second)
     weight = stated("svm").regularization
     columns = {
-        "reported loss": ("reported_loss", -1),
-        "logistic objective": ("logistic_loss", -1),
-        "accuracy": ("accuracy", 1),
-        "accuracy on fresh data": ("fresh_accuracy", 1),
-        "smallest margin": ("margin", 1),
+        "reported loss": ("reported_loss", LESS),
+        "logistic objective": ("logistic_loss", LESS),
+        "accuracy": ("accuracy", MORE),
+        "accuracy on fresh data": ("fresh_accuracy", MORE),
+        "smallest margin": ("margin", MORE),
     }
     criteria = {name: (a[column], b[column], sign) for name, (column, sign) in columns.items()}
     svm = [t["hinge_loss"] + weight * t["squared_norm"] for t in (a, b)]
-    return rules.contest(names, criteria | {"SVM objective": (*svm, -1)}, thresholds)
+    return rules.contest(names, criteria | {"SVM objective": (*svm, LESS)}, thresholds)
 
 
 def separability(thresholds: Thresholds, name: str, claimed: bool, where: str) -> Finding:

@@ -98,6 +98,8 @@ def places(node):
         ):
             continue
         for n, child in enumerate(value if isinstance(value, list) else [value]):
+            if isinstance(child, ast.If) and "__main__" in ast.unparse(child.test):
+                continue  # which no test that imports the module gets to
             if isinstance(child, ast.AST) and not isinstance(child, ast.JoinedStr):
                 yield child, (value, n) if isinstance(value, list) else (vars(node), field)
                 yield from places(child)

@@ -272,6 +272,16 @@ def test_a_straddling_interval_does_not_refute():
     assert finding.verdict == "qualified"
 
 
+def test_an_interval_that_ends_at_the_threshold_does_not_refute():
+    improved = (np.arange(100) < n for n in range(100))
+    wins = next(w for w in improved if rules.share(w, BY.bootstrap).upper == BY.agreement)
+    for wrong, verdict in ((0, "qualified"), (1, "refuted")):
+        wins[:wrong] = False
+        training = np.stack([np.ones(100), np.where(wins, 0.0, 2.0)])
+        finding = courses.improves(np.array([1, 2]), training, np.ones((2, 100)), BY)
+        assert finding.verdict == verdict
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_checkpoints_tell_nothing(count):
     saved = np.ones((count, 3))
@@ -572,6 +582,13 @@ def test_a_gap_near_0_is_not_shared_out(gap, shared):
     )
     assert ("shapley_share" in found.evidence) is shared
     assert ("too small to share out" in found.sentence) is not shared
+
+
+def test_a_gap_of_just_what_is_negligible_is_not_shared_out():
+    found = ablation(0.0, steps=1.0)
+    found["sampled_loss"] |= {"reference": 1000.0, "program": 1001.0}
+    finding = causes.cause(NAMES, found, NOWHERE, True, True, BY)
+    assert "too small to share out" in finding.sentence
 
 
 # Reading

@@ -5,12 +5,13 @@ from contextlib import nullcontext
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from stages.sgd.deviations import deviations
 from stages.sgd.parts.datasets import Gaussian, draw
 from stages.sgd.parts.logs import setting
 from stages.sgd.recipes import schema
 from stages.sgd.recipes.combinations import not_in_torch
 from stages.sgd.recipes.fields import Batch, Order, Schedule
-from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.recipe import Program, Recipe
 from stages.sgd.recipes.schema import Grid, Objective
 
 GRID = {"lower": -2.0, "upper": 2.0, "points": 4}
@@ -100,6 +101,41 @@ REFUSED = [
 @pytest.mark.parametrize(("base", "changes"), [(base, {}) for base in BASES] + ALLOWED)
 def test_what_goes_together_is_allowed(base, changes):
     assert recipe(base, **changes).replicas == 1
+
+
+def test_pytorch_is_refused_what_it_can_not_express_and_numpy_is_not():
+    values = {"learning_rate": 0.1, "replicas": 1, "epochs": 2, "problem": "two_layer"}
+    values |= {"dataset": "wave", "start": BEFORE, "update": "u_b_a"}
+    objective = Objective(**NETWORK)
+    made = Program(implementation="numpy", **values).recipe(objective)
+    assert made.update == "u_b_a"
+    with pytest.raises(ValueError, match="update u_b_a"):
+        Program(implementation="torch", **values).recipe(objective)
+    plain = Program(implementation="torch", **values | {"update": "simultaneous"})
+    assert plain.recipe(objective).network
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"steps": 4, "log": {"every": 1}}, []),
+        ({"steps": 4, "log": {"every": 1}, "order": "permutation"}, ["order.law", "steps"]),
+        ({"steps": 4, "log": {"every": 1}, "order": "reshuffle"}, ["order.law", "steps"]),
+        ({"steps": 4, "log": {"every": 1}, "order": "cyclic"}, ["order.law"]),
+        ({"steps": 4, "log": {"every": 1}, "schedule": {"law": "inverse"}}, ["schedule"]),
+        (
+            {"steps": 4, "log": {"every": 1}, "schedule": {"law": "inverse", "unit": "epoch"}},
+            ["schedule", "steps"],
+        ),
+        ({"steps": 4}, ["steps"]),
+        ({"batch": {"size": 1, "reduction": "sum"}}, []),
+        ({"batch": {"size": 2, "reduction": "sum"}}, ["batch.size", "batch.reduction"]),
+        ({"intercept": {"log": "label"}}, ["intercept.log"]),
+        ({"intercept": "label"}, ["intercept"]),
+    ],
+)
+def test_what_has_no_effect_is_no_deviation(changes, found):
+    assert [d.field for d in deviations(recipe(**changes), recipe())] == found
 
 
 @pytest.mark.parametrize(

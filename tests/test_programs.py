@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import section
+from conftest import load_recipe, section
 
 from stages import dataset, run
 from stages.run import program_job
@@ -225,6 +225,20 @@ def test_torch_initial_parameters_are_those_of_nn_linear(seed, scratch):
     expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
     tolerance = np.finfo(np.float32).eps / 4
     np.testing.assert_allclose(theta[:, seed], expected, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_torchs_generator_goes_on_after_the_start_unless_seeded_again(seed, scratch):
+    recipe = load_recipe("appendix_a", order={"generator": "torch", "seed": seed})
+    data = datasets.draw(section("gaussian"))
+    _, order = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    seen = next(order)[:, 0]
+    for replica in range(3):
+        torch.manual_seed(replica)
+        torch.nn.Linear(20, 1)
+        if seed is not None:
+            torch.manual_seed(seed + replica)
+        assert seen[:, replica].tolist() == [int(torch.randint(30, ())) for _ in seen]
 
 
 def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratch):

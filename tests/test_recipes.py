@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scalar
+import torch
 from conftest import PARAMS
 from pydantic import ValidationError
 
@@ -170,6 +171,14 @@ def test_no_path_is_kept_unless_asked(library):
             e.path.shape for e in library.train(recipe, (data.X, data.y), theta, order, eta, *asked)
         ]
         assert {shape[1:] for shape in paths} == {(len(theta), sum(asked))}
+
+
+def test_pytorch_uses_as_many_threads_as_it_is_told(monkeypatch):
+    recipe, _ = recipe_of("appendix_a")
+    for threads in ("2", "1"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        follow(by_torch.train, recipe.model_copy(update={"epochs": 1, "replicas": 1}))
+        assert torch.get_num_threads() == int(threads)
 
 
 def test_single_precision_is_a_little_off():

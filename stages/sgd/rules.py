@@ -74,7 +74,7 @@ def share(wins: np.ndarray, bootstrap: Bootstrap) -> Rate:
     if matrix.ndim == 2:
         rates = (rates * counts[1]).sum(axis=1)
     edge = (1 - bootstrap.confidence) / 2
-    ends = np.clip(np.quantile(rates, (edge, 1 - edge)), 0, 1).round(12)
+    ends = np.quantile(rates, (edge, 1 - edge)).round(12)
     return Rate(float(matrix.mean()), float(ends[0]), float(ends[1]))
 
 
