@@ -61,6 +61,8 @@ def changed(node):
             yield ast.Name(NAMES[name], node.ctx)
         case ast.Attribute(attr=name) if name in NAMES:
             yield ast.Attribute(node.value, NAMES[name], node.ctx)
+        case ast.Return(value=ast.Constant(None)):
+            return
         case ast.Return(value=value) if value is not None:
             yield ast.Return()
         case ast.Raise() | ast.AugAssign():

@@ -2,16 +2,18 @@
 
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from stages.sgd.deviations import deviations
 from stages.sgd.parts.datasets import Gaussian, draw
+from stages.sgd.parts.draws import draw_run, rates
 from stages.sgd.parts.logs import setting
 from stages.sgd.recipes import schema
 from stages.sgd.recipes.combinations import not_in_torch
 from stages.sgd.recipes.fields import Batch, Order, Schedule
-from stages.sgd.recipes.recipe import Program, Recipe
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
 from stages.sgd.recipes.schema import Grid, Objective
 
 GRID = {"lower": -2.0, "upper": 2.0, "points": 4}
@@ -113,6 +115,60 @@ def test_pytorch_is_refused_what_it_can_not_express_and_numpy_is_not():
         Program(implementation="torch", **values).recipe(objective)
     plain = Program(implementation="torch", **values | {"update": "simultaneous"})
     assert plain.recipe(objective).network
+
+
+@pytest.mark.parametrize("examples", [2, 256, 257, 300])
+@pytest.mark.parametrize("steps", [7, 481])
+def test_every_example_can_come_however_many_there_are(examples, steps):
+    one = recipe(
+        start={"law": "uniform", "stream": "numpy"}, order={"generator": "python"}, steps=steps
+    ).model_copy(update={"replicas": 2, "epochs": 6000 // steps})
+    data = draw(Gaussian(seed=0, examples=examples, features=3), one.data)
+    theta, order = draw_run(one, data, (data.X, data.y), 0, "test")
+    seen = np.concatenate(list(order))
+    assert seen.shape == (one.epochs * steps, 1, 2)
+    assert np.unique(seen).tolist() == list(range(examples))
+    np.testing.assert_array_equal(theta[:, 0], theta[:, 1])  # NumPy's stream keeps its seed
+
+
+def test_a_problem_that_can_not_be_trained_is_refused():
+    values = {"dataset": "wave", "objective": NETWORK, "learning_rate": 0.1, "epochs": 2}
+    start = {"law": "network", "scales": SCALES}
+    assert Problem(**values, start=start).recipe(3).replicas == 3
+    with pytest.raises(ValidationError, match=r"does not take start\.law zeros"):
+        Problem(**values, start="zeros")
+
+
+@pytest.mark.parametrize(
+    ("law", "factors"),
+    [
+        ("constant", [1, 1, 1, 1]),
+        ("inverse", [1, 1 / 2, 1 / 3, 1 / 4]),
+        ("inverse_sqrt", [1, 2**-0.5, 3**-0.5, 1 / 2]),
+        ("step", [1, 1 / 2, 1 / 4, 1 / 8]),
+    ],
+)
+def test_a_schedule_counts_every_step_unless_told_otherwise(law, factors):
+    found = np.concatenate(list(rates(recipe(schedule=law, steps=2), 30)))
+    np.testing.assert_allclose(found, 0.1 * np.array(factors), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"regularization": 0.0}, "no penalty", "λ is 0, not 0.1"),
+        ({"regularization": 1.0}, "another λ", "λ is 1, not 0.1"),
+        ({"penalty": {"factor": 0.0}}, "no penalty's gradient", "leaves out the penalty"),
+        ({"penalty": {"factor": 1.0}}, "the penalty's factor", "gradient is 1λw, not 2λw"),
+        ({"intercept": "none"}, "no intercept", "there is no intercept"),
+        ({"intercept": {"output": "none"}}, "nothing in the output", "nothing follows"),
+        ({"intercept": {"log": "label"}}, "the label in the logged loss", "the label follows"),
+    ],
+)
+def test_words(changes, name, words):
+    found = deviations(recipe(**changes), recipe())[0]
+    assert found.name == name
+    assert words in found.words
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from conftest import load_recipe
 
 from stages import dataset
+from stages.common import parameters
 from stages.common.files import read_examples
+from stages.sgd.parts import datasets
 
 
 def gaussian():
@@ -46,3 +49,18 @@ def test_columns_are_named(scratch, tmp_path):
         headers[name] = (tmp_path / f"data/{name}.csv").read_text().splitlines()[0]
     gaussian_header = ",".join([f"x{j}" for j in range(1, 21)] + ["y"])
     assert headers == {"gaussian": gaussian_header, "disc": "u,v,y", "wave": "x,y"}
+
+
+@pytest.mark.parametrize(("name", "shape"), [("gaussian", (30, 20)), ("disc", (2, 30))])
+def test_transposed_features_are_drawn_in_the_other_shape(name, shape, draw):
+    recipe = load_recipe("s01_svm")
+    assert recipe.data.transposed
+    section = parameters.load(f"datasets.{name}", datasets.DATASETS[name][0])
+    found = datasets.draw(section, recipe.data)
+    np.random.seed(0)
+    drawn = np.random.standard_normal(shape[::-1]).T
+    if name == "gaussian":
+        np.testing.assert_array_equal(found.X, drawn)
+    else:
+        c, s = math.cos(0.5), math.sin(0.5)
+        np.testing.assert_allclose(found.X[:, 0], c * drawn[0] - s * drawn[1] + 1, rtol=1e-14)

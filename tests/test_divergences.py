@@ -62,3 +62,6 @@ def test_jensen_gap_keeps_its_digits(x, ratio, share):
     gap = float(jensen_gap(points, weights))
     assert gap > 0
     assert gap == pytest.approx(float(exact), rel=1e-5)
+    both = jensen_gap(np.stack([points, points[::-1], points]), weights)  # of several at once
+    assert both.shape == (3,)
+    assert both[0] == both[2] == pytest.approx(gap, rel=1e-12)

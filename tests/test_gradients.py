@@ -79,3 +79,6 @@ def test_the_subgradient_at_the_kink_is_relus(label):
     assert losses.hinge_derivative(y.copy(), y) == z.grad.numpy() == 0
     below = np.nextafter(1.0, 0.0) * y
     assert losses.hinge_derivative(below, y) == -label
+    forgotten = losses.DERIVATIVES["hinge", "label_forgotten"]
+    assert forgotten(y.copy(), y, None, None) == 0
+    assert forgotten(below, y, None, None) == -1

@@ -159,6 +159,58 @@ def test_a_batch_of_different_recipes_is_each_alone(seed):
         close(together[n].theta, stated_parameters(recipe, epochs[-1].theta), 1e-11)
 
 
+BATCHED = {
+    "margins beside means": [{"batch": {"size": 2}}, {"batch": {"size": 2, "reduction": "margin"}}],
+    "what λ covers": [{"penalty": {"covers": "all"}}, {"penalty": {"covers": "weights"}}],
+    "a penalty beside none": [{"regularization": 0.3}, {"regularization": 0.0}],
+    "lengths": [{"updates": 20}, {"updates": 61}, {"updates": 40}],
+    "lengths that accumulate": [
+        {"updates": 20, "accumulate": True},
+        {"updates": 61, "accumulate": True},
+    ],
+    "permutations": [{"order": {"law": "reshuffle"}, "steps": n} for n in (4, 5, 4)],
+    "draws of other epochs": [{"steps": 4}, {"steps": 5}],
+    "starts before NumPy's examples": [
+        {"start": {"law": law, "stream": "numpy"}, "order": {"generator": "numpy"}}
+        for law in ("zeros", "uniform", "normal")
+    ],
+    "starts before the replica's own examples": [
+        {"start": {"law": law, "stream": "own"}} for law in ("zeros", "linear")
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", BATCHED)
+def test_recipes_in_one_batch_are_each_alone(kind):
+    svm, drawn = problem_of("svm"), section("gaussian")
+    given = {"problem": "svm", "dataset": "gaussian", "replicas": 2, "implementation": "numpy"}
+    recipes = [
+        Program(
+            **given | {"learning_rate": 0.05} | ({} if "updates" in f else {"epochs": 3}) | f
+        ).recipe(svm.objective)
+        for f in BATCHED[kind]
+    ]
+    together = dict(train_together(recipes, drawn, 0, "test"))
+    for n, recipe in enumerate(recipes):
+        ((_, alone),) = train_together([recipe], drawn, 0, "test")
+        close(together[n].theta, alone.theta, 1e-13)
+        close(together[n].losses, alone.losses, 1e-13)
+
+
+def test_autograd_covers_the_slopes_alone():
+    """φ's constant comes first, so that what λ covers does not lead."""
+    problem = problem_of("quadratic_svm")
+    given = {"problem": "quadratic_svm", "dataset": "disc", "replicas": 2, "learning_rate": 0.05}
+    given |= {"regularization": 0.3, "epochs": 2, "implementation": "torch"}
+    for covers in ("slopes", "weights", "all"):
+        for intercept in ("none", "constant"):
+            fields = {"penalty": {"covers": covers}, "intercept": intercept}
+            recipe = Program(**given, **fields).recipe(problem.objective)
+            found, expected = (follow(library.train, recipe) for library in (by_torch, by_numpy))
+            close(found["final"], expected["final"], 1e-12)
+            close(found["logged"], expected["logged"], 1e-12)
+
+
 @pytest.mark.parametrize("library", [by_numpy, by_torch])
 def test_no_path_is_kept_unless_asked(library):
     recipe, _ = recipe_of("appendix_a")

@@ -7,6 +7,7 @@ import pytest
 from conftest import load_problem, load_recipe
 
 from stages.sgd.by_numpy import train
+from stages.sgd.parts.logs import setting
 from stages.sgd.parts.models import Epoch, stated_parameters
 from stages.sgd.parts.scores import objective, summands, verdicts
 from stages.sgd.record import DivergedError, record
@@ -100,6 +101,27 @@ def test_a_constant_after_phi_adds_to_phis_own(scratch):
     recipe = load_recipe("s02_quadratic_logistic", intercept={"output": "constant"})
     found = stated_parameters(recipe, np.array([[1.0], [2], [3], [4], [5], [10]]))
     np.testing.assert_array_equal(found, [[11.0], [2], [3], [4], [5]])
+
+
+def test_an_example_on_the_boundary_is_misclassified_and_small_weights_have_a_margin(draw):
+    X, y = np.array([[0.0] * 20, [2.0] + [0.0] * 19]), np.array([1.0, 1.0])
+    theta = np.zeros((21, 2))
+    theta[0] = [0.5, 0.0]
+    theta[20, 1] = 3.0  # no weight, and so no margin
+    judged = verdicts(load_problem("svm").objective, theta, X, y)
+    np.testing.assert_array_equal(judged["accuracy"], [0.5, 1.0])
+    theta[20, 0] = 0.25
+    judged = verdicts(load_problem("svm").objective, theta, X, y)
+    np.testing.assert_array_equal(judged["margin"], [0.5, 0.0])
+
+
+def test_a_program_keeps_what_replica_0_logs(draw):
+    recipe, data = load_recipe("appendix_c", epochs=5, replicas=3), draw("gaussian")
+    stated, where = load_problem("svm").objective, setting(recipe, data)
+    losses, _, epochs = made_up(np.random.default_rng(1), 5, 3, 21)
+    followed = [epoch._replace(path=np.zeros((4, 21, 2))) for epoch in epochs]
+    run = record(followed, recipe, stated, (data.X, data.y), 0.25, where)
+    np.testing.assert_array_equal(run.arrays["logged"], losses[:, 0])
 
 
 def test_kinks_are_counted_at_margin_one_and_as_printed(draw):
