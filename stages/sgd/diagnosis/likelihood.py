@@ -24,7 +24,7 @@ STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
-FIRST, FIRST_RIVALS = (60, 40, 30), (24, 16, 8)  # how many are kept after each
+FIRST, FIRST_RIVALS = (60, 40, 30), (12, 6, 3)  # how many are kept after each, of each rival
 ROOM = 0.2, 0.1, 0.05  # for what few replicas and coarse learning rates get wrong
 NEGLIGIBLE = 10.0  # how much less a log score may be than the best in the last comparison
 LAST = 24, 5  # candidates and rivals of the last comparison
@@ -94,7 +94,12 @@ class Laws(Quest):
                 ]
                 level = self._halved(longer)
                 best += level[:EACH]
-            return self._compared(best, self._halved(list(self._rivals(grid)), FIRST_RIVALS))
+            rivals = [
+                s
+                for rule in RIVALS
+                for s in self._halved(list(self._rivals(rule, grid)), FIRST_RIVALS)
+            ]
+            return self._compared(best, rivals)
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
         """Return the best candidates and rivals, by many replicas at full length."""
@@ -125,13 +130,15 @@ class Laws(Quest):
         pairs = [(s.options, s.rate) for s in some]
         return self._best(self._together(pairs, replicas, self.search.steps))
 
-    def _rivals(self, grid: list[float]) -> Iterator[tuple[tuple[Option, ...], float]]:
-        """Yield each rival beside each choice, with an intercept as asked and with none."""
+    def _rivals(
+        self, rule: Option, grid: list[float]
+    ) -> Iterator[tuple[tuple[Option, ...], float]]:
+        """Yield a rival beside each choice, with an intercept as asked and with none."""
         none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
         for choice in self.vocabulary.choices:
             for more in ((), *none):
                 if self.vocabulary.goes(choice, more):
-                    yield from (((*choice, *more, o), r) for o in RIVALS for r in grid)
+                    yield from (((*choice, *more, rule), r) for r in grid)
 
     def _halved(
         self, pairs: list[tuple[tuple[Option, ...], float]], kept: Sequence[int] = FIRST

@@ -13,8 +13,8 @@ from stages.sgd.parts.models import Epoch
 MOMENTUM, SQUARES, LEAST = 0.9, 0.999, 1e-8  # of heavy ball and of Adam
 NORM = 1.0  # to which a gradient is clipped
 SEED = 10_000  # of the first dataset that stands for any other
-RIVALS = [
-    Option(kind, {}, 0.1) for kind in ("momentum", "adam", "clipped", "averaged", "other data")
+RIVALS = [  # together as probable as a program without a deviation
+    Option(kind, {}, 0.2) for kind in ("momentum", "adam", "clipped", "averaged", "other data")
 ]
 
 
