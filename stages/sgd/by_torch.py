@@ -100,16 +100,15 @@ def train(
             return parts[0]
         return torch.cat(parts) if leading else torch.cat(parts)[place]
 
-    in_loss = decay if recipe.accumulate and mask.any() else 0
+    in_loss = decay if recipe.accumulate else 0
     optimizer = torch.optim.SGD(
-        [{"params": parts[:1], "weight_decay": decay - in_loss if mask.any() else 0}]
+        [{"params": parts[:1], "weight_decay": decay - in_loss}]
         + [{"params": [part]} for part in parts[1:]],
         lr=recipe.learning_rate,
         foreach=False,  # one tensor or two: there is nothing to gather
     )
     as_trained = logged is loss and not last.any()
-    weight, penalised = recipe.gradient_factor, regularization and recipe.penalty.logged
-    penalised = regularization if penalised and mask.any() else 0
+    weight, penalised = recipe.gradient_factor, regularization * recipe.penalty.logged
     start = torch.ones(1, theta.shape[1], dtype=dtype)
     for seen, rate in zip(order, rates, strict=True):
         rows = torch.from_numpy(seen)
