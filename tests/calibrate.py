@@ -18,7 +18,8 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # a process for each core
+if __name__ == "__main__":  # a process for each core, of one thread
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 import numpy as np
 import scalar
@@ -29,6 +30,7 @@ from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.explanations import WAYS, Case, credible, explain
 from stages.sgd.diagnosis.explanations import unseeded as unseeded_by
+from stages.sgd.diagnosis.rivals import RIVALS
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import overlap
 from stages.sgd.parts import datasets
@@ -37,7 +39,7 @@ from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 STEPS, EPOCHS = 120, 40
-KINDS = ("momentum", "adam", "clipped", "averaged", "other data")
+KINDS = [rule.kind for rule in RIVALS]
 WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 

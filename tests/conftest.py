@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import chdir
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,6 @@ from browser import browser  # noqa: F401  (a fixture)
 from dvc.dependency.param import ParamsDependency
 from dvc.repo import Repo
 
-from stages.common import parameters
 from stages.sgd.parts import datasets
 from stages.sgd.recipes.recipe import Problem, Program
 
@@ -186,20 +186,21 @@ def scratch(tmp_path, monkeypatch, params):
     return write
 
 
+@cache
 def load_problem(name):
-    return parameters.load(f"problems.{name}", Problem)
+    return Problem(**PARAMS["problems"][name])
 
 
 def load_recipe(name, **changes):
     """Return the recipe of a program with some fields changed."""
-    values = yaml.safe_load(Path("params.yaml").read_text())["programs"][name] | changes
-    program = Program.model_validate(values)
+    program = Program(**PARAMS["programs"][name] | changes)
     return program.recipe(load_problem(program.problem).objective)
 
 
+@cache
 def section(name):
     """Return the section of params.yaml that a dataset is drawn from."""
-    return parameters.load(f"datasets.{name}", datasets.DATASETS[name][0])
+    return datasets.DATASETS[name][0](**PARAMS["datasets"][name])
 
 
 @pytest.fixture

@@ -53,9 +53,7 @@ def changed(node):
             yield ast.Constant(not value)
         case ast.Constant(value=int(value)):
             yield ast.Constant(value + 1)
-        case ast.Constant(value=float(value)) if (
-            value == 0 or value > 1e-100
-        ):  # less keeps log(0) out
+        case ast.Constant(value=float(value)) if not 0 < value < 1e-100:  # which keeps log(0) out
             yield ast.Constant(2 * value or 1.0)
         case ast.UnaryOp(op=ast.USub() | ast.Not(), operand=operand):
             yield operand

@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from conftest import load_recipe
+from conftest import load_recipe, section
 
 from stages import dataset
-from stages.common import parameters
 from stages.common.files import read_examples
 from stages.sgd.parts import datasets
 
@@ -52,11 +51,10 @@ def test_columns_are_named(scratch, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "shape"), [("gaussian", (30, 20)), ("disc", (2, 30))])
-def test_transposed_features_are_drawn_in_the_other_shape(name, shape, draw):
+def test_transposed_features_are_drawn_in_the_other_shape(name, shape):
     recipe = load_recipe("s01_svm")
     assert recipe.data.transposed
-    section = parameters.load(f"datasets.{name}", datasets.DATASETS[name][0])
-    found = datasets.draw(section, recipe.data)
+    found = datasets.draw(section(name), recipe.data)
     np.random.seed(0)
     drawn = np.random.standard_normal(shape[::-1]).T
     if name == "gaussian":

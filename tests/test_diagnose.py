@@ -11,7 +11,7 @@ import scalar
 import write_submissions
 import yaml
 from calibrate import curve_of, digits_of, truth
-from conftest import ROOT
+from conftest import ROOT, load_problem, section
 
 from stages import diagnose
 from stages.common import files, parameters
@@ -125,15 +125,14 @@ def test_the_unseeded_examples_credible_set_holds_the_truth():
     assert ["derivative"] in found
 
 
-def test_the_band_of_a_program_holds_nine_tenths_of_its_curve(scratch):
+def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     _, name, fields = write_submissions.EXAMPLES["unseeded"]
-    problem = parameters.load("problems.logistic", Problem)
+    problem = load_problem(name)
     given = {"problem": name, "dataset": problem.dataset, "replicas": 1, "implementation": "numpy"}
     found = fields | {"order": {"generator": "default_rng", "seed": 1000}}
     recipe = Program(**given, **found).recipe(problem.objective)
     curve = curve_of(recipe, write_submissions.logged(name, fields))
-    section = parameters.load("datasets.gaussian", datasets.Gaussian)
-    table = bands(curve, section, [recipe], problem.recipe(1))
+    table = bands(curve, section(problem.dataset), [recipe], problem.recipe(1))
     inside = (table["best_lower"] <= table["loss"]) & (table["loss"] <= table["best_upper"])
     assert 0.75 < inside.mean() < 0.98
     assert (table["right_upper"] < table["loss"])[-50:].all()

@@ -1,13 +1,12 @@
 """Random recipes of the whole vocabulary against scalar loops, PyTorch, and each other."""
 
 import random
-from functools import cache
 
 import numpy as np
 import pytest
 import scalar
 import torch
-from conftest import PARAMS
+from conftest import PARAMS, load_problem, load_recipe, section
 from pydantic import ValidationError
 
 from stages.sgd import by_numpy, by_torch
@@ -17,20 +16,10 @@ from stages.sgd.parts.draws import draw_run, rates
 from stages.sgd.parts.logs import setting, trace
 from stages.sgd.parts.models import stated_parameters
 from stages.sgd.recipes.combinations import not_in_torch
-from stages.sgd.recipes.recipe import Problem, Program
+from stages.sgd.recipes.recipe import Program
 from stages.sgd.together import train_together
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
-
-
-@cache
-def problem_of(name):
-    return Problem(**PARAMS["problems"][name])
-
-
-@cache
-def section(name):
-    return datasets.DATASETS[name][0](**PARAMS["datasets"][name])
 
 
 def random_fields(rng, problem):
@@ -85,7 +74,7 @@ def random_recipe(rng):
     """Return a problem's name, fields and recipe that make sense."""
     while True:
         name = rng.choice(PROBLEMS)
-        problem, fields = problem_of(name), random_fields(rng, name)
+        problem, fields = load_problem(name), random_fields(rng, name)
         given = {"problem": name, "dataset": problem.dataset, "replicas": rng.choice([1, 2])}
         try:
             program = Program(implementation="numpy", **given, **fields)
@@ -182,7 +171,7 @@ BATCHED = {
 
 @pytest.mark.parametrize("kind", BATCHED)
 def test_recipes_in_one_batch_are_each_alone(kind):
-    svm, drawn = problem_of("svm"), section("gaussian")
+    svm, drawn = load_problem("svm"), section("gaussian")
     given = {"problem": "svm", "dataset": "gaussian", "replicas": 2, "implementation": "numpy"}
     recipes = [
         Program(
@@ -199,7 +188,7 @@ def test_recipes_in_one_batch_are_each_alone(kind):
 
 def test_autograd_covers_the_slopes_alone():
     """φ's constant comes first, so that what λ covers does not lead."""
-    problem = problem_of("quadratic_svm")
+    problem = load_problem("quadratic_svm")
     given = {"problem": "quadratic_svm", "dataset": "disc", "replicas": 2, "learning_rate": 0.05}
     given |= {"regularization": 0.3, "epochs": 2, "implementation": "torch"}
     for covers in ("slopes", "weights", "all"):
@@ -245,9 +234,8 @@ def test_single_precision_is_a_little_off():
 
 
 def recipe_of(name):
-    program = Program(**PARAMS["programs"][name])
-    problem = problem_of(program.problem)
-    return program.recipe(problem.objective), problem.recipe(program.replicas)
+    recipe = load_recipe(name)
+    return recipe, load_problem(PARAMS["programs"][name]["problem"]).recipe(recipe.replicas)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +270,7 @@ def test_every_deviation_of_a_random_recipe_has_words():
     rng, seen = random.Random(7), set()
     for _ in range(300):
         name, _, recipe = random_recipe(rng)
-        stated = problem_of(name).recipe(2)
+        stated = load_problem(name).recipe(2)
         for deviation in deviations(recipe, stated):
             seen.add(deviation.field)
             assert deviation.name
@@ -296,7 +284,7 @@ def test_undoing_everything_leaves_nothing():
     rng = random.Random(8)
     for _ in range(100):
         name, _, recipe = random_recipe(rng)
-        stated = problem_of(name).recipe(2)
+        stated = load_problem(name).recipe(2)
         fields = [d.field for d in deviations(recipe, stated)]
         try:
             repaired = undo(recipe, stated, fields)

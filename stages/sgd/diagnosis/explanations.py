@@ -177,7 +177,7 @@ def bands(
 ) -> dict[str, np.ndarray]:
     """Return the curve with the bands of the best recipe and of the right program.
 
-    Replicas see other examples; they start alike where θ₀ comes from a seeded stream.
+    Replicas see other examples; they start alike where θ₀ comes from the stream of the data.
     """
     chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
     table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}

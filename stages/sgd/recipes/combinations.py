@@ -93,7 +93,9 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
         (
-            order.law == "blocks" and order.examples and order.examples < recipe.batch.size,
+            order.law == "blocks"
+            and order.examples is not None
+            and order.examples < recipe.batch.size,
             "order.examples must be at least batch.size",
         ),
     ]
