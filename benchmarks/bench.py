@@ -211,7 +211,7 @@ def draw_growth(rows: list[Row], path: str) -> None:
     """Draw time per replica and step against replicas, a panel a problem."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3), layout="constrained")
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
     panels = figure.subplots(1, len(PROBLEMS), sharey=True)
     for panel, problem in zip(panels, PROBLEMS, strict=True):
         for rival, ours in (("numba loop", "NumPy"), ("barest PyTorch", "PyTorch")):
@@ -221,7 +221,7 @@ def draw_growth(rows: list[Row], path: str) -> None:
             panel.loglog(at, [np.median(row.theirs) for row in found], "x--", label=rival)
         panel.set(title=problem, xlabel="replicas")
     panels[0].set_ylabel("ns per replica and step")
-    panels[-1].legend(fontsize="small")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.savefig(path, metadata={"Software": None})
 
 

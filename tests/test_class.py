@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import write_submissions
 import yaml
+from browser import complaints, violations, widest
 from conftest import ENVIRONMENT, ROOT, command
 
 from classroom.__main__ import main
@@ -58,6 +59,21 @@ def test_each_submission_has_a_row(folder, capsys):
     assert "<script" not in page
     assert "<b>moons" not in page
     assert len(list((folder / "diagnosis/found").iterdir())) == 2  # alike are searched for once
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_browser_shows_the_page_without_fault(folder, width, dark, browser):
+    main(str(folder))
+    for path in (folder / "diagnosis/found").iterdir():
+        found = json.loads(path.read_text()) | {"words": ["what is said " * 6]}
+        path.write_text(json.dumps(found))
+    main(str(folder))
+    driver = browser(width, dark)
+    driver.get((folder / "diagnosis/class.html").as_uri())
+    assert widest(driver) == width
+    assert violations(driver) == {}
+    assert complaints(driver) == []
 
 
 def test_what_was_found_is_not_searched_for_again(folder):
