@@ -243,7 +243,7 @@ def write(
             "recipes": recipes,
             "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
             "objective": undone,
-            "sentence": sentence(verdict, recipes, shares, undone, used, tried),
+            "sentence": sentence(verdict, recipes, undone, used, tried),
         },
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})

@@ -17,7 +17,7 @@ from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.explanations import bands, judged
+from stages.sgd.diagnosis.explanations import bands, judged, sentence
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Scored
 from stages.sgd.diagnosis.rivals import RIVALS, Rival
@@ -232,6 +232,41 @@ def test_nothing_explains_a_curve_that_rivals_explain_better_or_that_does_not_fi
     unlikely = plain._replace(score=-9.0, fit=0.9)
     assert judged([plain._replace(fit=0.001), unlikely])[0] == "not at all"
     assert judged([other]) == ("not at all", [], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("slips", "recipes", "undone", "words"),
+    [
+        ([], 1, {"as it is": 2.0}, "of 0.1 and no deviation at all."),
+        (
+            ["steps"],
+            2,
+            {"as it is": 2.0, "steps": 1.0},
+            "this deviation: what steps is. Another recipe can not be told apart from it by this "
+            "curve. Your program ends at an objective of 2; with it undone it would have ended "
+            "at 1.",
+        ),
+        (
+            ["steps", "derivative"],
+            3,
+            {"as it is": 2.0, "steps": 1.0, "derivative": 0.75, "all": 0.5},
+            "these deviations: what steps is; what derivative is. 2 other recipes can not be told "
+            "apart from it by this curve. Your program ends at an objective of 2; with all of them "
+            "undone it would have ended at 0.5.",
+        ),
+        (
+            ["steps", "derivative"],
+            1,
+            {"as it is": 2.0, "steps": 1.0},
+            "what derivative is. Your program ends at an objective of 2.",
+        ),
+        (["steps"], 1, {"steps": 1.0}, "this deviation: what steps is."),
+    ],
+)
+def test_the_sentence_says_what_was_found(slips, recipes, undone, words):
+    found = [{"field": slip, "words": f"what {slip} is"} for slip in slips]
+    one = {"recipe": {}, "learning_rate": 0.1, "deviations": found}
+    assert sentence("exactly", [one] * recipes, undone, 30, 7).endswith(words)
 
 
 def test_the_datasets_of_the_submissions_are_their_problems(params):

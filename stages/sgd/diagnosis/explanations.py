@@ -219,7 +219,6 @@ def _fair(recipe: Recipe) -> str:
 def sentence(
     verdict: str,
     recipes: list[dict[str, Any]],
-    shares: dict[str, float],
     undone: dict[str, float],
     used: int,
     tried: int,
@@ -237,13 +236,17 @@ def sentence(
     slips = [d["words"] for d in best["deviations"]]
     text = f"{used} values of your curve are explained {how} by a learning rate of "
     text += f"{best['learning_rate']:.6g} and "
-    text += f"these deviations: {'; '.join(slips)}." if slips else "no deviation at all."
-    if len(recipes) > 1:
-        text += f" {len(recipes) - 1} other recipes can not be told apart from it by this curve."
+    one = len(slips) == 1
+    these = "this deviation" if one else "these deviations"
+    text += f"{these}: {'; '.join(slips)}." if slips else "no deviation at all."
+    if others := len(recipes) - 1:
+        many = "Another recipe" if others == 1 else f"{others} other recipes"
+        text += f" {many} can not be told apart from it by this curve."
     if "as it is" in undone and slips:
         text += f" Your program ends at an objective of {undone['as it is']:.4g}"
-        repaired = undone.get("all", undone.get(best["deviations"][0]["field"]))
+        repaired = undone.get(best["deviations"][0]["field"] if one else "all")
         if repaired is not None:
-            text += f"; with all of them undone it would have ended at {repaired:.4g}"
+            text += f"; with {'it' if one else 'all of them'} undone it would have ended at "
+            text += f"{repaired:.4g}"
         text += "."
     return text
