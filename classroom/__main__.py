@@ -18,7 +18,7 @@ from stages.sgd.recipes.recipe import Problem
 from stages.sgd.recipes.schema import Name
 
 COLUMNS = ["submission", "problem", "verdict", "learning_rate", "probability", "others", "fit",
-           "candidates", "values", "deviations"]  # fmt: skip
+           "candidates", "values", "deviations", "methods"]  # fmt: skip
 
 
 def main(folder: str) -> None:
@@ -69,7 +69,9 @@ def write(folder: Path, rows: dict[str, dict[str, Any]]) -> None:
     """Write the table and the page."""
     table = pd.DataFrame(
         [
-            row | {"submission": name, "deviations": "; ".join(row["words"])}
+            row
+            | {"submission": name, "deviations": "; ".join(row["words"])}
+            | {"methods": "; ".join(row.get("methods", ()))}
             for name, row in rows.items()
         ]
     )

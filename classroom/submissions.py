@@ -51,20 +51,19 @@ def explained(
 ) -> Values:
     """Return what is found of a submission: a row of the table."""
     try:
-        verdict, recipes, tried, used, fit = searched(
-            problem, section, search, given, curve, list(WAYS), KEPT
-        )
+        answer = searched(problem, section, search, given, curve, list(WAYS), KEPT)
     except ValidationError as error:
         return {"verdict": "refused", "words": [error.errors()[0]["msg"]]}
     except ValueError as error:
         return {"verdict": "refused", "words": [str(error)]}
-    told = {"verdict": verdict, "fit": fit, "candidates": tried, "values": used, "words": []}
-    if verdict == "not at all":
+    told = {"verdict": answer.verdict, "fit": answer.fit, "candidates": answer.tried}
+    told |= {"values": answer.used, "words": [], "methods": [m.words for m in answer.methods]}
+    if answer.verdict == "not at all":
         return told
-    best, asked = recipes[0], Problem(**problem).recipe(1)
+    best, asked = answer.found[0], Problem(**problem).recipe(1)
     return told | {
         "learning_rate": best.recipe.learning_rate,
         "probability": best.probability,
-        "others": len(credible(recipes)) - 1,
+        "others": len(credible(answer.found)) - 1,
         "words": [d.words for d in deviations(best.recipe, asked)],
     }

@@ -18,7 +18,6 @@ from stages.sgd.diagnosis.explanations import (
     WAYS,
     Answer,
     Case,
-    Explanation,
     bands,
     credible,
     explain,
@@ -80,16 +79,15 @@ def main(name: str) -> None:
         answers: dict[int, Answer] = {}
         for n, answer in shards.spread(searched, pieces, name):
             answers[n] = answer
-            if 0 in answers and answers[0][1]:  # whatever the others would find
+            if 0 in answers and answers[0].found:  # whatever the others would find
                 answers = {0: answers[0]}
                 break
     except ValidationError as error:
         _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
     except ValueError as error:
         _refuse(key, str(error))
-    verdict, found, _, used, fit = answers[max(answers)]
-    tried = sum(answer[2] for answer in answers.values())
-    write(name, stated, section, curve, verdict, found, (tried, used, fit))
+    tried = sum(answer.tried for answer in answers.values())
+    write(name, stated, section, curve, answers[max(answers)]._replace(tried=tried))
 
 
 def plain(section: Section) -> dict[str, Any]:
@@ -126,8 +124,9 @@ def searched(
     recorded = Curve(curve["unit"], *(np.array(curve[k]) for k in Curve._fields[1:]))
     data = DATASETS[stated.dataset][0](**section)
     case = case_of(Submission(**given), stated, Search(**search), data, recorded)
-    verdict, found, *counts = explain(case._replace(kept=kept), ways)
-    return verdict, [e._replace(recipe=told(e.recipe, recorded)) for e in found], *counts
+    answer = explain(case._replace(kept=kept), ways)
+    long = [e._replace(recipe=told(e.recipe, recorded)) for e in answer.found]
+    return answer._replace(found=long)
 
 
 def case_of(
@@ -202,17 +201,9 @@ def read_curve(path: str) -> Curve:
     return Curve(unit, positions[: len(values)], np.array(values), np.array(halves))
 
 
-def write(
-    name: str,
-    stated: Problem,
-    section: Section,
-    curve: Curve,
-    verdict: str,
-    found: list[Explanation],
-    counts: tuple[int, int, float],
-) -> None:
+def write(name: str, stated: Problem, section: Section, curve: Curve, answer: Answer) -> None:
     """Write the row, the evidence and the series."""
-    asked, (tried, used, fit) = stated.recipe(1), counts
+    asked, (verdict, found, tried, used, fit, methods) = stated.recipe(1), answer
     sure = credible(found) if verdict != "not at all" else []
     recipes, shares = [], {}
     for explanation in sure:
@@ -242,8 +233,9 @@ def write(
             "unit": curve.unit,
             "recipes": recipes,
             "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
+            "methods": [m._asdict() for m in methods],
             "objective": undone,
-            "sentence": sentence(verdict, recipes, undone, used, tried),
+            "sentence": sentence(verdict, recipes, undone, used, tried, methods),
         },
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})

@@ -10,7 +10,6 @@ import random
 import resource
 import sys
 import time
-from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from functools import partial
@@ -30,7 +29,7 @@ from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.explanations import WAYS, Case, credible, explain
 from stages.sgd.diagnosis.explanations import unseeded as unseeded_by
-from stages.sgd.diagnosis.rivals import RIVALS
+from stages.sgd.diagnosis.rivals import METHODS
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import overlap
 from stages.sgd.parts import datasets
@@ -39,7 +38,6 @@ from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 STEPS, EPOCHS = 120, 40
-KINDS = [rule.kind for rule in RIVALS]
 WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
@@ -140,9 +138,8 @@ def digits_of(*given):
 
 
 def unseeded_of(*given):
-    """Return the verdict without any seed, what explains a curve, and the fit."""
-    verdict, found, _, _, fit = unseeded_by(case_of(*given))
-    return verdict, found, fit
+    """Return what is found of a curve without any seed."""
+    return unseeded_by(case_of(*given))
 
 
 def run_scalar(name, program):
@@ -167,13 +164,13 @@ def writes(recipe, name, curve):
     return len(logged) == rows and bool((np.abs(logged - curve.values) <= 1.01 * room).all())
 
 
-def one_seeded(search, seed):
+def one_seeded(search, unit, seed):
     """Return whether a random recipe's curve is explained, and whether by what does not write it.
 
     Of a curve that ends before its third value another takes the place.
     """
     while True:
-        name, program, recipe = truth(random.Random(seed), search)
+        name, program, recipe = truth(random.Random(seed), search, unit=unit)
         logged = run_scalar(name, program)
         if len(texts_of(logged)) >= 3:
             break
@@ -190,9 +187,11 @@ def one_seeded(search, seed):
 
 
 def seeded(count, search, pool):
-    found, other = zip(*pool.map(partial(one_seeded, search), range(count)), strict=True)
-    say(f"{count} random seeded recipes: found, or their class", f"{sum(found)} of {count}")
-    say("of those, another class named", sum(other))
+    for unit, what in (("step", "each step logged"), ("epoch", "means of epochs")):
+        found, other = zip(*pool.map(partial(one_seeded, search, unit), range(count)), strict=True)
+        say(f"{count} random seeded recipes, {what}: found, or their class",
+            f"{sum(found)} of {count}")  # fmt: skip
+        say("of those, another class named", sum(other))
 
 
 def one_solution(search, path):
@@ -241,10 +240,11 @@ def one_unseeded(search, seed):
         )
         values = run_scalar(name, program)
     rate = program["learning_rate"] if rng.random() < 0.5 else None
-    verdict, found, fit = unseeded_of(name, curve_of(recipe, values), search, rate)
-    held = any(same(e.recipe, recipe) for e in credible(found))
-    note("unseeded", held, verdict, round(fit, 3), name, rate, program, len(found))
-    return held, verdict == "not at all"
+    answer = unseeded_of(name, curve_of(recipe, values), search, rate)
+    held = any(same(e.recipe, recipe) for e in credible(answer.found))
+    note("unseeded", held, answer.verdict, round(answer.fit, 3), name, rate, program,
+         len(answer.found), answer.methods)  # fmt: skip
+    return held, answer.verdict == "not at all"
 
 
 def unseeded(count, search, pool):
@@ -255,8 +255,8 @@ def unseeded(count, search, pool):
 
 
 def one_outside(search, seed):
-    """Return which method wrote a curve, and whether it is refused."""
-    rng, kind = random.Random(70_000 + seed), KINDS[seed % len(KINDS)]
+    """Return which method wrote a curve, what is known of it, and what is said of it."""
+    rng, kind = random.Random(70_000 + seed), list(METHODS)[seed % len(METHODS)]
     name, unit = rng.choice(("logistic", "svm")), rng.choice(("epoch", "step"))
     fields = {
         "learning_rate": rng.choice((0.003, 0.01, 0.03)),
@@ -269,18 +269,22 @@ def one_outside(search, seed):
     texts = texts_of(write_submissions.foreign(kind, name, fields, rows, rng))
     curve = make(unit, range(1, len(texts) + 1), texts)
     rate = fields["learning_rate"] if rng.random() < 0.5 else None
-    verdict, _, fit = unseeded_of(name, curve, search, rate)
-    note("outside", kind, verdict, round(fit, 3), name, unit, rate, fields)
-    return kind, verdict == "not at all"
+    answer = unseeded_of(name, curve, search, rate)
+    note("outside", kind, *answer[:1], round(answer.fit, 3), name, unit, fields, answer.methods)
+    known = "each step logged" if unit == "step" else "means of epochs"
+    known += ", learning rate stated" if rate else ", learning rate not stated"
+    named = METHODS[kind] in [m.words for m in answer.methods]
+    return kind, known, answer.verdict == "not at all", named
 
 
 def outside(count, search, pool):
-    refused = Counter(pool.map(partial(one_outside, search), range(count)))
-    say(f"{count} curves outside the vocabulary: 'not at all'",
-        f"{sum(n for (_, no), n in refused.items() if no)} of {count}")  # fmt: skip
-    for kind in KINDS:
-        total = refused[kind, True] + refused[kind, False]
-        say(f"of those, {kind}", f"{refused[kind, True]} of {total}")
+    found = list(pool.map(partial(one_outside, search), range(count)))
+    say(f"{count} curves outside the vocabulary", "")
+    for group in ("all", *METHODS, *sorted({known for _, known, *_ in found})):
+        those = [f for f in found if group in ("all", *f[:2])]
+        refused, named = (sum(f[n] for f in those) for n in (2, 3))
+        say(f"{group}: 'not at all'; its method named, so or beside recipes",
+            f"{refused} of {len(those)}; {named} of {len(those)}")  # fmt: skip
 
 
 def time_of(count, search, pool):

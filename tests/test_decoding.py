@@ -51,10 +51,10 @@ def test_an_order_and_a_rate_are_read_off_a_curve(name, log, search):
 def test_a_slip_is_read_off_a_curve_that_nobody_seeded(search):
     log = {"value": "objective", "moment": "after", "every": 1}
     curve = written("logistic", log=log, derivative="label_forgotten")
-    verdict, found, _, used, _ = unseeded(case_of("logistic", curve, search))
-    assert (verdict, used) == ("exactly", STEPS)
-    assert found[0].recipe.derivative == "label_forgotten"
-    assert found[0].recipe.learning_rate == 0.013
+    answer = unseeded(case_of("logistic", curve, search))
+    assert (answer.verdict, answer.used) == ("exactly", STEPS)
+    assert answer.found[0].recipe.derivative == "label_forgotten"
+    assert answer.found[0].recipe.learning_rate == 0.013
 
 
 def test_labels_that_take_no_step_come_before_the_first_that_does(search):

@@ -1,6 +1,7 @@
 """From a recorded loss curve to what explains it: scalar loops write the curves."""
 
 import json
+import math
 import random
 from functools import partial
 from types import SimpleNamespace
@@ -10,14 +11,14 @@ import pytest
 import scalar
 import write_submissions
 import yaml
-from calibrate import curve_of, digits_of, truth
+from calibrate import curve_of, digits_of, same, truth
 from conftest import ROOT, load_problem, section
 
 from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.explanations import bands, judged, sentence
+from stages.sgd.diagnosis.explanations import Method, bands, judged, sentence
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Scored
 from stages.sgd.diagnosis.rivals import RIVALS, Rival
@@ -153,10 +154,34 @@ def test_a_random_seeded_recipe_is_found_or_its_class(seed, scratch):
     assert any(abs(r - fields["learning_rate"]) < 1e-9 for r in rates) or recipe.penalised
 
 
+@pytest.mark.parametrize(
+    ("name", "slip", "known"),
+    [  # the mean loss of an epoch jumps, as a function of the learning rate
+        ("quadratic_svm", {"start": {"law": "normal", "stream": "numpy"}}, None),
+        ("svm", {"penalty": {"times_rate": False}}, None),
+        ("svm", {"order": {"generator": "numpy", "examples": 19}}, None),
+        # and this one is of the last that are tried
+        ("logistic", {"order": {"generator": "numpy", "skipped": 10_000}, "steps": 50}, 0.07),
+    ],
+)
+def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}} | slip
+    fields |= {"learning_rate": 0.07, "epochs": 12}
+    objective = load_problem(name).objective
+    given = {"problem": name, "dataset": load_problem(name).dataset, "replicas": 1}
+    recipe = Program(implementation="numpy", **given, **fields).recipe(objective)
+    curve = curve_of(recipe, write_submissions.logged(name, fields))
+    search = parameters.load("search", Search)
+    few = search.model_copy(update={"at_once": search.at_once if known else 1})
+    _, found = digits_of(name, curve, few, known)
+    assert any(f.star == 0.07 and same(f.recipe, recipe) for f in found)
+
+
 def test_the_simplest_decimals_of_an_interval():
     assert next(simplest(0.0099, 0.0102, 0.01003)) == 0.01
     assert next(simplest(0.01369, 0.01371, 0.0137004)) == 0.0137
     assert list(simplest(0.5, 0.4, 0.45)) == []
+    assert list(simplest(0.07, 0.07, 0.07)) == [0.07]
 
 
 def test_windows_widen_and_cover_every_row():
@@ -231,7 +256,23 @@ def test_nothing_explains_a_curve_that_rivals_explain_better_or_that_does_not_fi
     assert judged([plain, other._replace(score=-4.0)])[0] == "in distribution"
     unlikely = plain._replace(score=-9.0, fit=0.9)
     assert judged([plain._replace(fit=0.001), unlikely])[0] == "not at all"
-    assert judged([other]) == ("not at all", [], 0.0)
+    assert judged([other])[:3] == ("not at all", [], 0.0)
+
+
+def test_methods_of_notable_probability_that_fit_are_named():
+    recipe = parameters.load("problems.logistic", Problem).recipe(1)
+    plain = Scored((Option("intercept", {}, 1.0),), recipe, 0.01, 0.0, 0.5)
+    momentum = [Scored((RIVALS[0],), recipe, rate, -2.0, 0.9) for rate in (0.02, 0.03)]
+    *_, (found,) = judged([plain, *momentum])
+    assert found[:2] == ("heavy-ball momentum 0.9", 0.02)  # at its likeliest rate, which is first
+    assert found.probability == pytest.approx(2 * math.exp(-2) / (1 + 2 * math.exp(-2)))
+    adam = Scored((RIVALS[1],), recipe, 0.001, -1.0, 0.02)
+    assert [m.words for m in judged([plain, adam, *momentum])[3]] == ["Adam", found.words]
+    assert judged([plain, adam._replace(fit=0.019)])[3] == []
+    near, far = (math.log(p / (1 - p)) for p in (0.051, 0.049))
+    assert judged([plain, adam._replace(score=near)])[3]
+    assert judged([plain, adam._replace(score=far)])[3] == []
+    assert judged([])[3] == []
 
 
 @pytest.mark.parametrize(
@@ -267,6 +308,27 @@ def test_the_sentence_says_what_was_found(slips, recipes, undone, words):
     found = [{"field": slip, "words": f"what {slip} is"} for slip in slips]
     one = {"recipe": {}, "learning_rate": 0.1, "deviations": found}
     assert sentence("exactly", [one] * recipes, undone, 30, 7).endswith(words)
+
+
+def test_the_sentence_names_the_methods_that_no_recipe_can_say():
+    adam, momentum = Method("Adam", 0.01, 0.4), Method("heavy-ball momentum 0.9", 0.03, 0.2)
+    unknown = ": what your program does differently is not among the known slips."
+    for methods, words in [
+        ([], "writes a curve like this one"),
+        ([adam], "explains your curve so well as Adam with a learning rate of 0.01 does"),
+        (
+            [adam, momentum],
+            "explains your curve so well as Adam with a learning rate of 0.01 or heavy-ball "
+            "momentum 0.9 with a learning rate of 0.03 do",
+        ),
+    ]:
+        expected = f"None of the 7 programs tried {words}{unknown}"
+        assert sentence("not at all", [], {}, 30, 7, methods) == expected
+    one = {"recipe": {}, "learning_rate": 0.1, "deviations": []}
+    assert sentence("in distribution", [one], {}, 30, 7, [adam, momentum]).endswith(
+        "no deviation at all. What no recipe can say may have written it too: Adam with a "
+        "learning rate of 0.01, or heavy-ball momentum 0.9 with a learning rate of 0.03."
+    )
 
 
 def test_the_datasets_of_the_submissions_are_their_problems(params):

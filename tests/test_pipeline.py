@@ -387,6 +387,11 @@ def test_every_file_of_code_has_a_row():
     )
 
 
+def test_the_lock_has_each_stage_and_no_other(stages):
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    assert sorted(locked) == sorted(stage.name for stage in stages)
+
+
 @pytest.mark.parametrize("problem", PROBLEMS)
 def test_the_implementations_have_the_same_md5_in_the_lock(problem):
     stages = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]

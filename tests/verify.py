@@ -1,7 +1,7 @@
 """Rerun the committed pipeline from empty caches under other conditions; compare every byte.
 
-Prints a table: variation, stages run, files compared, files that differ. Exit status 1 if a
-file differs or dvc.lock is not the same byte for byte.
+Prints a table, a row as soon as it is known: variation, stages run, files compared, files that
+differ. Exit status 1 if a file differs or dvc.lock is not the same byte for byte.
 """
 
 import os
@@ -149,19 +149,24 @@ def main() -> int:
     """Run every variation, two at a time, and print the table."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
         scratch = Path(folder)
-        rows = dict(zip(VARIATIONS, pool.map(lambda n: vary(n, scratch), VARIATIONS), strict=True))
+        print("| variation | stages run | files compared | files that differ |")
+        print("| --- | --- | --- | --- |", flush=True)
+        whole = pool.map(lambda n: vary(n, scratch), VARIATIONS)
+        differ = [say(name, row) for name, row in zip(VARIATIONS, whole, strict=True)]
         finished = scratch / "as_committed/checkout"
         others = {f"Python {v}": (f"python{v}", pinned()) for v in PYTHONS}
         others["the lowest versions of packages"] = sys.executable, lowest()
         again = pool.map(lambda how: vary_packages(*how, finished, scratch), others.values())
         for name, row in zip(others, again, strict=True):
-            rows[f"{name}, stages without PyTorch"] = row
-    print("| variation | stages run | files compared | files that differ |")
-    print("| --- | --- | --- | --- |")
-    for name, row in rows.items():
-        cells = "not installed | – | –" if row is None else " | ".join(map(str, row))
-        print(f"| {name} | {cells} |")
-    return int(any(row is not None and row[2] for row in rows.values()))
+            differ.append(say(f"{name}, stages without PyTorch", row))
+    return int(any(differ))
+
+
+def say(name: str, row: tuple[int, int, int] | None) -> int:
+    """Print a row of the table, and return how many files differ."""
+    cells = "not installed | – | –" if row is None else " | ".join(map(str, row))
+    print(f"| {name} | {cells} |", flush=True)
+    return 0 if row is None else row[2]
 
 
 if __name__ == "__main__":

@@ -140,15 +140,22 @@ class Quest:
 
 
 class Columns:
-    """Candidates that advance together, each with its learning rate: `replicas` columns of each."""
+    """Candidates that advance together: `replicas` columns of each, as many times as asked.
+
+    The times differ in their learning rates alone, and only a recipe of one replica has several.
+    """
 
     def __init__(
-        self, ground: Ground, recipes: Sequence[Recipe], make: Callable[..., Batch] = Batch
+        self,
+        ground: Ground,
+        recipes: Sequence[Recipe],
+        make: Callable[..., Batch] = Batch,
+        times: int = 1,
     ) -> None:
         self.ground, self.recipes = ground, list(recipes)
         self.where = [ground.setting(r) for r in recipes]
         self.windows = np.stack([ground.windows(r) for r in recipes])  # (R, rows, 2)
-        self.replicas = recipes[0].replicas
+        self.times, self.replicas = times, recipes[0].replicas * times
         self.batch = make(self.recipes, [w.trained for w in self.where], self.replicas)
         self.drawn_to = 0
         groups: dict[object, list[int]] = {}
@@ -170,7 +177,7 @@ class Columns:
 
         Parameters
         ----------
-        eta : numpy.ndarray, shape (recipes,)
+        eta : numpy.ndarray, shape (recipes,) or (recipes, times)
             Learning rates.
         begin, end : int
             Rows of the curve.
@@ -185,7 +192,7 @@ class Columns:
             theta = self.batch.state(self.theta)
         plain = all(r.schedule.law == "constant" for r in self.recipes)
         factor = None if plain else [self.ground.factor(r, last) for r in self.recipes]
-        eta, many = np.repeat(eta, self.replicas), len(self.recipes) * self.replicas
+        eta, many = np.repeat(eta, self.replicas // self.times), len(self.recipes) * self.replicas
         sums = np.zeros((end - begin, many))
         lengths = (self.windows[:, begin:end, 1] - self.windows[:, begin:end, 0]).T
         lengths = np.repeat(lengths, self.replicas, axis=1)
@@ -233,10 +240,12 @@ class Columns:
     def _draw(self, steps: int) -> None:
         """Draw at least so many steps of every stream."""
         drawn = [self.ground.drawn(r, steps) for r in self.recipes]
-        self.theta = _columns([theta for _, theta, _ in drawn], self.batch.size)
+        theta = _columns([theta for _, theta, _ in drawn], self.batch.size)
+        self.theta = np.repeat(theta, self.times, axis=1)
         keys = {key: n for n, key in enumerate(dict.fromkeys(key for key, _, _ in drawn))}
-        first = np.array([keys[key] for key, _, _ in drawn]) * self.replicas
-        self.place = (first[:, None] + np.arange(self.replicas)).ravel()
+        each = self.replicas // self.times
+        first = np.array([keys[key] for key, _, _ in drawn]) * each
+        self.place = np.repeat(first[:, None] + np.arange(each), self.times)
         self.streams = list({key: seen for key, _, seen in drawn}.values())
         self.drawn_to = min(len(seen) for seen in self.streams)
 

@@ -1,5 +1,6 @@
 """What explains a curve, how probably, and what to say of it to whoever wrote the program."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
 from stages.sgd.diagnosis.decoding import Orders
 from stages.sgd.diagnosis.likelihood import Laws, Scored, rival
+from stages.sgd.diagnosis.rivals import METHODS
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
@@ -27,6 +29,39 @@ class Explanation(NamedTuple):
 
     recipe: Recipe
     probability: float
+
+
+class Method(NamedTuple):
+    """What no recipe can say and may have written the curve, and how probable it is."""
+
+    words: str
+    learning_rate: float
+    probability: float
+
+
+class Answer(NamedTuple):
+    """What a search comes to.
+
+    Attributes
+    ----------
+    verdict : {'exactly', 'in distribution', 'not at all'}
+        How the curve is explained.
+    found : list of Explanation
+        What explains it, the most probable first.
+    tried, used : int
+        Candidates, and values of the curve.
+    fit : float
+        The rank of the curve's distance from the best among its replicas.
+    methods : list of Method
+        What may have written it as well, or instead.
+    """
+
+    verdict: str
+    found: list[Explanation]
+    tried: int
+    used: int
+    fit: float
+    methods: Sequence[Method] = ()
 
 
 class Case(NamedTuple):
@@ -74,11 +109,8 @@ class Case(NamedTuple):
         return kept[key], self.curve, search, self.rate
 
 
-Answer = tuple[str, list[Explanation], int, int, float]
-
-
 def explain(case: Case, ways: Sequence[str]) -> Answer:
-    """Return the verdict, what explains the curve, candidates tried, values used, and the fit.
+    """Return what the first of the ways that explains the curve comes to, or else the last.
 
     Parameters
     ----------
@@ -89,11 +121,11 @@ def explain(case: Case, ways: Sequence[str]) -> Answer:
     """
     tried = 0
     for way in ways:
-        verdict, found, count, used, fit = WAYS[way](case)
-        tried += count
-        if found:
+        answer = WAYS[way](case)
+        tried += answer.tried
+        if answer.found:
             break
-    return verdict, found, tried, used, fit
+    return answer._replace(tried=tried)
 
 
 def seeded(case: Case) -> Answer:
@@ -101,10 +133,10 @@ def seeded(case: Case) -> Answer:
     digits = Digits(*case.quest(case.search, seeded=True))
     found = digits.run()
     if not found:
-        return "not at all", [], digits.tried, len(case.curve.values), 0.0
+        return Answer("not at all", [], digits.tried, len(case.curve.values), 0.0)
     odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
     recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
-    return "exactly", ranked(recipes, odds), digits.tried, len(case.curve.values), 1.0
+    return Answer("exactly", ranked(recipes, odds), digits.tried, len(case.curve.values), 1.0)
 
 
 def unseeded(case: Case) -> Answer:
@@ -114,10 +146,11 @@ def unseeded(case: Case) -> Answer:
     if read:
         odds = np.exp(np.array([d.score for d in read]) - max(d.score for d in read))
         recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
-        return "exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0
+        return Answer("exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0)
     laws = Laws(*case.quest(case.search, seeded=False), refuted=orders.refutes)
-    verdict, ranking, fit = judged(laws.run())
-    return verdict, ranking, orders.tried + laws.tried, laws.rows(case.search.steps), fit
+    verdict, ranking, fit, methods = judged(laws.run())
+    tried, used = orders.tried + laws.tried, laws.rows(case.search.steps)
+    return Answer(verdict, ranking, tried, used, fit, methods)
 
 
 def orders_of(case: Case) -> Orders:
@@ -130,22 +163,38 @@ def orders_of(case: Case) -> Orders:
 WAYS = {"seeded": seeded, "unseeded": unseeded}
 
 
-def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float]:
-    """Return the verdict on what was compared in distribution, what explains it, and the fit.
+def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float, list[Method]]:
+    """Return the verdict on what was compared in distribution, what explains it, fit and methods.
 
     Nothing explains a curve if rivals are together more probable than all candidates, or if each
     candidate of notable probability is refused by the test of fit.
     """
     plain = [s for s in scored if not rival(s.options)]
     if not plain:
-        return "not at all", [], 0.0
+        return "not at all", [], 0.0, methods(scored)
     odds = np.exp([s.score - plain[0].score for s in scored])
     among = np.array([not rival(s.options) for s in scored])
     shares = odds[among] / odds[among].sum()
     fit = max(s.fit for s, share in zip(plain, shares, strict=True) if share >= NOTABLE)
     told = odds[among].sum() >= odds[~among].sum() and fit >= UNFIT
     recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in plain]
-    return "in distribution" if told else "not at all", ranked(recipes, shares), fit
+    verdict = "in distribution" if told else "not at all"
+    return verdict, ranked(recipes, shares), fit, methods(scored)
+
+
+def methods(scored: Sequence[Scored]) -> list[Method]:
+    """Return the methods of notable probability among all that was compared, the likeliest first.
+
+    Those that fail the test of fit are left out.
+    """
+    odds = np.exp([s.score - max(t.score for t in scored) for s in scored])
+    shares, best = Counter(), {}
+    for s, share in zip(scored, odds / odds.sum(), strict=True):
+        if (option := rival(s.options)) and s.fit >= UNFIT:
+            shares[option.kind] += float(share)
+            best.setdefault(option.kind, s.rate)
+    notable = [(kind, p) for kind, p in shares.most_common() if p >= NOTABLE]
+    return [Method(METHODS[kind], best[kind], p) for kind, p in notable]
 
 
 def ranked(recipes: Sequence[Recipe], odds: np.ndarray) -> list[Explanation]:
@@ -222,13 +271,15 @@ def sentence(
     undone: dict[str, float],
     used: int,
     tried: int,
+    others: Sequence[Method] = (),
 ) -> str:
     """Return the paragraph for whoever wrote the program."""
+    named = [f"{m.words} with a learning rate of {m.learning_rate:.6g}" for m in others]
     if verdict == "not at all":
-        return (
-            f"None of the {tried} programs tried writes a curve like this one: what your program "
-            f"does differently is not among the known slips."
-        )
+        unlike = f"None of the {tried} programs tried "
+        unlike += "explains your curve so well as " if named else "writes a curve like this one"
+        unlike += f"{' or '.join(named)}{' does' if len(named) == 1 else ' do' if named else ''}"
+        return f"{unlike}: what your program does differently is not among the known slips."
     how = "to the last digit" if verdict == "exactly" else "in distribution"
     best = recipes[0]
     if verdict == "exactly" and best["recipe"].get("order", {}).get("generator") == "default_rng":
@@ -242,6 +293,8 @@ def sentence(
     if others := len(recipes) - 1:
         many = "Another recipe" if others == 1 else f"{others} other recipes"
         text += f" {many} can not be told apart from it by this curve."
+    if named:
+        text += f" What no recipe can say may have written it too: {', or '.join(named)}."
     if "as it is" in undone and slips:
         text += f" Your program ends at an objective of {undone['as it is']:.4g}"
         repaired = undone.get(best["deviations"][0]["field"] if one else "all")

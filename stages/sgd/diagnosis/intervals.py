@@ -30,15 +30,16 @@ def solved(
     ground: Ground, some: list[Candidate], row: int, value: float, slack: float
 ) -> list[Candidate]:
     """Narrow each candidate's learning rates to where a row is what was logged."""
-    points = GRID if single(ground, [c.recipe for c in some], row) else COARSE
-    lower, upper = (np.log([getattr(c, name) for c in some]) for name in ("lower", "upper"))
-    grid = lower + np.linspace(0, 1, points)[:, None] * (upper - lower)
+    grid = _grid(some, single(ground, [c.recipe for c in some], row))
     off = _values(ground, some, row, grid) - value
     near = np.abs(off) <= slack
     found, brackets = [], []
     for n in np.flatnonzero(near.any(axis=0)):  # a whole stretch agrees
         rows = np.flatnonzero(near[:, n])
-        ends = grid[[max(rows[0] - 1, 0), min(rows[-1] + 1, points - 1)], n]
+        if len(rows) == 1:
+            eta = float(f"{np.exp(grid[rows[0], n]):.12g}")
+            found.append(some[n]._replace(lower=eta, upper=eta, star=eta, free=False))
+        ends = grid[[max(rows[0] - 1, 0), min(rows[-1] + 1, len(grid) - 1)], n]
         star = float(np.exp(grid[rows[len(rows) // 2], n]))
         found.append(some[n]._replace(
             lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
@@ -54,6 +55,22 @@ def solved(
     return found
 
 
+def _grid(some: list[Candidate], smooth: bool) -> np.ndarray:
+    """Return the log η to begin with, shape (points, candidates).
+
+    These are decimals of one digit where a value may jump between them and the bounds are wide.
+    """
+    ends = np.log([(c.lower, c.upper) for c in some])
+    lower, upper = ends.T
+    if not smooth and (ends == ends[0]).all():
+        first, last = np.floor(ends[0] / np.log(10)).astype(int)
+        decimals = np.log([float(f"{d}e{k}") for k in range(first, last + 1) for d in range(1, 10)])
+        inside = decimals[(decimals > lower[0]) & (decimals < upper[0])]
+        if len(inside) > COARSE:
+            return np.tile(np.hstack([lower[0], inside, upper[0]])[:, None], len(some))
+    return lower + np.linspace(0, 1, GRID if smooth else COARSE)[:, None] * (upper - lower)
+
+
 def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -> np.ndarray:
     """Return the values of a row at a grid of log η, shape (points, candidates)."""
     keys = [(row, c.lower, c.upper, *map(id, c.options)) for c in some]
@@ -62,8 +79,7 @@ def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -
     for n in set(range(len(some))).difference(new):
         found[:, n] = ground.memory[keys[n]]
     if new:
-        at = Columns(ground, [some[n].recipe for n in new]).at(row)
-        found[:, new] = [at(np.exp(eta)) for eta in grid[:, new]]
+        found[:, new] = _at(ground, [some[n].recipe for n in new], row, np.exp(grid[:, new]))
     for n in new if len(ground.memory) < ENTRIES else ():
         ground.memory[keys[n]] = found[:, n].copy()
     return found
@@ -87,10 +103,19 @@ def dips(
         return grid[:1], off[:1]
     begin, end = (np.take_along_axis(grid, (deepest + k)[None], 0)[0] for k in (0, 2))
     finer = begin + np.linspace(0, 1, FINER)[:, None] * (end - begin)
-    at = Columns(ground, [some[n].recipe for n in columns]).at(row)
     found = np.full(finer.shape, np.nan)
-    found[:, columns] = np.array([at(np.exp(eta)) for eta in finer[:, columns]]) - value
+    recipes = [some[n].recipe for n in columns]
+    found[:, columns] = _at(ground, recipes, row, np.exp(finer[:, columns])) - value
     return finer, found
+
+
+def _at(ground: Ground, recipes: list[Recipe], row: int, eta: np.ndarray) -> np.ndarray:
+    """Return the values of a row at learning rates, shape (points, recipes)."""
+    if single(ground, recipes, row):
+        at = Columns(ground, recipes).at(row)
+        return np.array([at(each) for each in eta])
+    columns = Columns(ground, recipes, times=len(eta))
+    return columns.values(eta.T, 0, row + 1)[0][row].reshape(eta.T.shape).T
 
 
 def _roots(
@@ -184,5 +209,7 @@ def simplest(lower: float, upper: float, near: float) -> Iterator[float]:
         value = float(f"{near:.{digits - 1}e}")
         if lower <= value <= upper:
             yield value
+        if value == near:
+            return
         if 10.0 ** (math.floor(math.log10(near)) - digits) < (upper - lower) / 20:
             return

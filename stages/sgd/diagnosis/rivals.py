@@ -13,9 +13,15 @@ from stages.sgd.parts.models import Epoch
 MOMENTUM, SQUARES, LEAST = 0.9, 0.999, 1e-8  # of heavy ball and of Adam
 NORM = 1.0  # to which a gradient is clipped
 SEED = 10_000  # of the first dataset that stands for any other
-RIVALS = [  # together as probable as a program without a deviation
-    Option(kind, {}, 0.2) for kind in ("momentum", "adam", "clipped", "averaged", "other data")
-]
+METHODS = {
+    "momentum": f"heavy-ball momentum {MOMENTUM}",
+    "adam": "Adam",
+    "clipped": f"each gradient clipped to a norm of {NORM:.0f}",
+    "averaged": "an average of all iterates in the place of the last",
+    "other data": "other data of the same law",
+}
+# Together as probable as a program without a deviation.
+RIVALS = [Option(kind, {}, 1 / len(METHODS)) for kind in METHODS]
 
 
 class Rival(Batch):

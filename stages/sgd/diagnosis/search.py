@@ -24,8 +24,8 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        share = 1 if self.curve.unit == "step" else 5  # an epoch takes longer
-        self.most = self.search.most // share
+        longer = self.curve.unit == "epoch" and not self.rate  # it takes to solve for a rate
+        self.most = self.search.most // (3 if longer else 1)
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in self.vocabulary.options if o.kind in late]
