@@ -11,7 +11,7 @@ import pytest
 import scalar
 import write_submissions
 import yaml
-from calibrate import curve_of, digits_of, same, truth
+from calibrate import curve_of, digits_of, make, same, texts_of, truth
 from conftest import ROOT, load_problem, section
 
 from stages import diagnose
@@ -175,6 +175,16 @@ def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
     few = search.model_copy(update={"at_once": search.at_once if known else 1})
     _, found = digits_of(name, curve, few, known)
     assert any(f.star == 0.07 and same(f.recipe, recipe) for f in found)
+
+
+def test_a_small_learning_rate_is_told_by_all_values_together():
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"learning_rate": 3.8889e-5, "epochs": 40}
+    values = write_submissions.logged("logistic", fields)
+    curve = make("epoch", range(1, 41), texts_of(values))
+    none = parameters.load("search", Search).model_copy(update={"at_once": 0})
+    _, found = digits_of("logistic", curve, none)
+    assert found[0].star == pytest.approx(3.8889e-5, rel=1e-4)
 
 
 def test_the_simplest_decimals_of_an_interval():

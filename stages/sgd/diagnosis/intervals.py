@@ -30,7 +30,9 @@ def solved(
     ground: Ground, some: list[Candidate], row: int, value: float, slack: float
 ) -> list[Candidate]:
     """Narrow each candidate's learning rates to where a row is what was logged."""
-    grid = _grid(some, single(ground, [c.recipe for c in some], row))
+    few = len(some[0].options) <= len(ground.vocabulary.choices[0]) + 1
+    smooth = single(ground, [c.recipe for c in some], row)
+    grid = _grid(some, None if smooth else 2 if few else 1)
     off = _values(ground, some, row, grid) - value
     near = np.abs(off) <= slack
     found, brackets = [], []
@@ -55,20 +57,21 @@ def solved(
     return found
 
 
-def _grid(some: list[Candidate], smooth: bool) -> np.ndarray:
+def _grid(some: list[Candidate], digits: int | None) -> np.ndarray:
     """Return the log η to begin with, shape (points, candidates).
 
-    These are decimals of one digit where a value may jump between them and the bounds are wide.
+    Where a value may jump these are, if the bounds are wide, decimals of so many digits.
     """
     ends = np.log([(c.lower, c.upper) for c in some])
     lower, upper = ends.T
-    if not smooth and (ends == ends[0]).all():
-        first, last = np.floor(ends[0] / np.log(10)).astype(int)
-        decimals = np.log([float(f"{d}e{k}") for k in range(first, last + 1) for d in range(1, 10)])
+    if digits and (ends == ends[0]).all():
+        first, last = np.floor(ends[0] / np.log(10)).astype(int) - (digits - 1)
+        each = range(10 ** (digits - 1), 10**digits)
+        decimals = np.log([float(f"{d}e{k}") for k in range(first, last + 1) for d in each])
         inside = decimals[(decimals > lower[0]) & (decimals < upper[0])]
         if len(inside) > COARSE:
             return np.tile(np.hstack([lower[0], inside, upper[0]])[:, None], len(some))
-    return lower + np.linspace(0, 1, GRID if smooth else COARSE)[:, None] * (upper - lower)
+    return lower + np.linspace(0, 1, COARSE if digits else GRID)[:, None] * (upper - lower)
 
 
 def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
 
-ROUNDS = (2, 4, 8, 16, 32, 64)  # rows after which an interval is tried for decimals
+ROUNDS = (2, 4, 8, 16, 32, 64, 128)  # rows after which an interval is tried for decimals
 
 
 class Digits(Quest):
@@ -172,7 +172,7 @@ class Digits(Quest):
     def confirmed(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates that a short decimal makes agree with every digit."""
         done: list[Candidate] = []
-        for rows in (r for r in ROUNDS if r <= 2 * len(self.curve.values)):
+        for rows in (*(r for r in ROUNDS if r < 2 * len(self.curve.values)), 0):
             if not candidates:
                 break
             points = [
@@ -185,7 +185,7 @@ class Digits(Quest):
             for c in agreed:
                 shortest.setdefault(tuple(map(id, c.options)), c)
             done += shortest.values()
-            if self.rate or done:
+            if self.rate or done or not rows:
                 break
             candidates = self._within(candidates, min(rows, len(self.curve.values)))
         return done
