@@ -271,8 +271,9 @@ def one_outside(search, seed):
     rate = fields["learning_rate"] if rng.random() < 0.5 else None
     answer = unseeded_of(name, curve, search, rate)
     note("outside", kind, *answer[:1], round(answer.fit, 3), name, unit, fields, answer.methods)
-    known = "each step logged" if unit == "step" else "means of epochs"
+    known = "a method, each step logged" if unit == "step" else "a method, means of epochs"
     known += ", learning rate stated" if rate else ", learning rate not stated"
+    known = kind if kind == "other data" else known
     named = METHODS[kind] in [m.words for m in answer.methods]
     return kind, known, answer.verdict == "not at all", named
 
@@ -280,7 +281,7 @@ def one_outside(search, seed):
 def outside(count, search, pool):
     found = list(pool.map(partial(one_outside, search), range(count)))
     say(f"{count} curves outside the vocabulary", "")
-    for group in ("all", *METHODS, *sorted({known for _, known, *_ in found})):
+    for group in dict.fromkeys(("all", *METHODS, *sorted(known for _, known, *_ in found))):
         those = [f for f in found if group in ("all", *f[:2])]
         refused, named = (sum(f[n] for f in those) for n in (2, 3))
         say(f"{group}: 'not at all'; its method named, so or beside recipes",
