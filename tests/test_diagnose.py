@@ -18,10 +18,10 @@ from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.explanations import Method, bands, judged, sentence
+from stages.sgd.diagnosis.explanations import bands, judged, sentence
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Scored
-from stages.sgd.diagnosis.rivals import RIVALS, Rival
+from stages.sgd.diagnosis.rivals import RIVALS, Method, Rival
 from stages.sgd.diagnosis.summaries import density, edges, rank, summary
 from stages.sgd.parts import datasets
 from stages.sgd.recipes.recipe import Problem, Program

@@ -137,7 +137,7 @@ def vary_packages(
     stages = [
         name
         for name, stage in lock.items()
-        if not name.startswith(("ablate", "survey"))  # start where torch.nn.Linear does
+        if not name.startswith(("ablate", "survey", "diagnose"))  # start where torch.nn.Linear does
         and not any(dep["path"].endswith("by_torch.py") for dep in stage["deps"])
     ]
     arguments = ("--force", "--single-item", *stages)

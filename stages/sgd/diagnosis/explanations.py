@@ -10,7 +10,7 @@ from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
 from stages.sgd.diagnosis.decoding import Orders
 from stages.sgd.diagnosis.likelihood import Laws, Scored, rival
-from stages.sgd.diagnosis.rivals import METHODS
+from stages.sgd.diagnosis.rivals import METHODS, Method
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
@@ -28,14 +28,6 @@ class Explanation(NamedTuple):
     """A recipe that explains the curve, and how probable it is."""
 
     recipe: Recipe
-    probability: float
-
-
-class Method(NamedTuple):
-    """What no recipe can say and may have written the curve, and how probable it is."""
-
-    words: str
-    learning_rate: float
     probability: float
 
 

@@ -4,6 +4,8 @@ A candidate is believed only where it is more probable than these. Each takes th
 recipe's step and makes another step of it. Shapes: θ (d, R).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
@@ -22,6 +24,14 @@ METHODS = {
 }
 # Together as probable as a program without a deviation.
 RIVALS = [Option(kind, {}, 1 / len(METHODS)) for kind in METHODS]
+
+
+class Method(NamedTuple):
+    """What no recipe can say and may have written the curve, and how probable it is."""
+
+    words: str
+    learning_rate: float
+    probability: float
 
 
 class Rival(Batch):
