@@ -137,11 +137,6 @@ def digits_of(*given):
     return digits, digits.run()
 
 
-def unseeded_of(*given):
-    """Return what is found of a curve without any seed."""
-    return unseeded_by(case_of(*given))
-
-
 def run_scalar(name, program):
     problem = parameters.load(f"problems.{name}", Problem)
     objective = problem.objective.model_dump() | {"dataset": problem.dataset}
@@ -240,7 +235,7 @@ def one_unseeded(search, seed):
         )
         values = run_scalar(name, program)
     rate = program["learning_rate"] if rng.random() < 0.5 else None
-    answer = unseeded_of(name, curve_of(recipe, values), search, rate)
+    answer = unseeded_by(case_of(name, curve_of(recipe, values), search, rate))
     held = any(same(e.recipe, recipe) for e in credible(answer.found))
     note("unseeded", held, answer.verdict, round(answer.fit, 3), name, rate, program,
          len(answer.found), answer.methods)  # fmt: skip
@@ -269,8 +264,8 @@ def one_outside(search, seed):
     texts = texts_of(write_submissions.foreign(kind, name, fields, rows, rng))
     curve = make(unit, range(1, len(texts) + 1), texts)
     rate = fields["learning_rate"] if rng.random() < 0.5 else None
-    answer = unseeded_of(name, curve, search, rate)
-    note("outside", kind, *answer[:1], round(answer.fit, 3), name, unit, fields, answer.methods)
+    answer = unseeded_by(case_of(name, curve, search, rate))
+    note("outside", kind, answer.verdict, round(answer.fit, 3), name, unit, fields, answer.methods)
     known = "a method, each step logged" if unit == "step" else "a method, means of epochs"
     known += ", learning rate stated" if rate else ", learning rate not stated"
     known = kind if kind == "other data" else known

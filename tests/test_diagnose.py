@@ -16,6 +16,7 @@ from conftest import ROOT, load_problem, section
 
 from stages import diagnose
 from stages.common import files, parameters
+from stages.sgd.diagnosis import intervals
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
 from stages.sgd.diagnosis.explanations import bands, judged, sentence
@@ -185,6 +186,23 @@ def test_a_small_learning_rate_is_told_by_all_values_together():
     none = parameters.load("search", Search).model_copy(update={"at_once": 0})
     _, found = digits_of("logistic", curve, none)
     assert found[0].star == pytest.approx(3.8889e-5, rel=1e-4)
+
+
+def test_learning_rates_side_by_side_are_each_alone(monkeypatch):
+    recipes, rates = [], np.array([[0.01, 0.1], [0.02, 0.2], [0.05, 0.5]])
+    for slip in ({}, {"intercept": "none"}):
+        fields = {"start": {"law": "zeros"}, "order": {"generator": "numpy"}, "epochs": 3} | slip
+        fields |= {"problem": "svm", "dataset": "gaussian", "implementation": "numpy"}
+        program = Program(**fields, learning_rate=1.0, replicas=1)
+        recipes.append(program.recipe(load_problem("svm").objective))
+    curve = make("epoch", range(1, 4), ["1", "1", "1"])
+    ground = Ground(SimpleNamespace(curve=curve, section=section("gaussian")))
+    alone = Columns(ground, recipes).at(2)
+    for most in (intervals.COLUMNS, 2):  # in one call, and in several
+        monkeypatch.setattr(intervals, "COLUMNS", most)
+        found = intervals.values_at(ground, recipes, 2, rates)
+        assert np.allclose(found, [alone(eta) for eta in rates], rtol=1e-12)
+    assert len(np.unique(found)) == rates.size
 
 
 def test_the_simplest_decimals_of_an_interval():

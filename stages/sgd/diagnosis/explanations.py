@@ -140,9 +140,9 @@ def unseeded(case: Case) -> Answer:
         recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
         return Answer("exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0)
     laws = Laws(*case.quest(case.search, seeded=False), refuted=orders.refutes)
-    verdict, ranking, fit, methods = judged(laws.run())
+    verdict, ranking, fit, named = judged(laws.run())
     tried, used = orders.tried + laws.tried, laws.rows(case.search.steps)
-    return Answer(verdict, ranking, tried, used, fit, methods)
+    return Answer(verdict, ranking, tried, used, fit, named)
 
 
 def orders_of(case: Case) -> Orders:
@@ -163,7 +163,7 @@ def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float, lis
     """
     plain = [s for s in scored if not rival(s.options)]
     if not plain:
-        return "not at all", [], 0.0, methods(scored)
+        return "not at all", [], 0.0, notable(scored)
     odds = np.exp([s.score - plain[0].score for s in scored])
     among = np.array([not rival(s.options) for s in scored])
     shares = odds[among] / odds[among].sum()
@@ -171,10 +171,10 @@ def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float, lis
     told = odds[among].sum() >= odds[~among].sum() and fit >= UNFIT
     recipes = [s.recipe.model_copy(update={"learning_rate": s.rate, "replicas": 1}) for s in plain]
     verdict = "in distribution" if told else "not at all"
-    return verdict, ranked(recipes, shares), fit, methods(scored)
+    return verdict, ranked(recipes, shares), fit, notable(scored)
 
 
-def methods(scored: Sequence[Scored]) -> list[Method]:
+def notable(scored: Sequence[Scored]) -> list[Method]:
     """Return the methods of notable probability among all that was compared, the likeliest first.
 
     Those that fail the test of fit are left out.
@@ -185,8 +185,9 @@ def methods(scored: Sequence[Scored]) -> list[Method]:
         if (option := rival(s.options)) and s.fit >= UNFIT:
             shares[option.kind] += float(share)
             best.setdefault(option.kind, s.rate)
-    notable = [(kind, p) for kind, p in shares.most_common() if p >= NOTABLE]
-    return [Method(METHODS[kind], best[kind], p) for kind, p in notable]
+    return [
+        Method(METHODS[kind], best[kind], p) for kind, p in shares.most_common() if p >= NOTABLE
+    ]
 
 
 def ranked(recipes: Sequence[Recipe], odds: np.ndarray) -> list[Explanation]:
@@ -263,10 +264,10 @@ def sentence(
     undone: dict[str, float],
     used: int,
     tried: int,
-    others: Sequence[Method] = (),
+    methods: Sequence[Method] = (),
 ) -> str:
     """Return the paragraph for whoever wrote the program."""
-    named = [f"{m.words} with a learning rate of {m.learning_rate:.6g}" for m in others]
+    named = [f"{m.words} with a learning rate of {m.learning_rate:.6g}" for m in methods]
     if verdict == "not at all":
         unlike = f"None of the {tried} programs tried "
         unlike += "explains your curve so well as " if named else "writes a curve like this one"

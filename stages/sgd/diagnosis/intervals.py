@@ -12,6 +12,7 @@ from stages.sgd.recipes.recipe import Recipe
 
 GRID, COARSE = 33, 13  # rates at which a value is computed before it is solved for
 FINER = 11  # points of a finer grid
+COLUMNS = 50_000  # of one call, about
 REFINE = 16  # steps of the solution
 
 
@@ -82,7 +83,7 @@ def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -
     for n in set(range(len(some))).difference(new):
         found[:, n] = ground.memory[keys[n]]
     if new:
-        found[:, new] = _at(ground, [some[n].recipe for n in new], row, np.exp(grid[:, new]))
+        found[:, new] = values_at(ground, [some[n].recipe for n in new], row, np.exp(grid[:, new]))
     for n in new if len(ground.memory) < ENTRIES else ():
         ground.memory[keys[n]] = found[:, n].copy()
     return found
@@ -108,17 +109,20 @@ def dips(
     finer = begin + np.linspace(0, 1, FINER)[:, None] * (end - begin)
     found = np.full(finer.shape, np.nan)
     recipes = [some[n].recipe for n in columns]
-    found[:, columns] = _at(ground, recipes, row, np.exp(finer[:, columns])) - value
+    found[:, columns] = values_at(ground, recipes, row, np.exp(finer[:, columns])) - value
     return finer, found
 
 
-def _at(ground: Ground, recipes: list[Recipe], row: int, eta: np.ndarray) -> np.ndarray:
+def values_at(ground: Ground, recipes: list[Recipe], row: int, eta: np.ndarray) -> np.ndarray:
     """Return the values of a row at learning rates, shape (points, recipes)."""
     if single(ground, recipes, row):
         at = Columns(ground, recipes).at(row)
         return np.array([at(each) for each in eta])
-    columns = Columns(ground, recipes, times=len(eta))
-    return columns.values(eta.T, 0, row + 1)[0][row].reshape(eta.T.shape).T
+    found = []
+    for part in np.array_split(eta, min(len(eta), eta.size // COLUMNS + 1)):
+        columns = Columns(ground, recipes, times=len(part))
+        found.append(columns.values(part.T, 0, row + 1)[0][row].reshape(part.T.shape).T)
+    return np.concatenate(found)
 
 
 def _roots(

@@ -16,7 +16,8 @@ from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
 
-ROUNDS = (2, 4, 8, 16, 32, 64, 128)  # rows after which an interval is tried for decimals
+# Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
+ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 
 
 class Digits(Quest):
