@@ -19,12 +19,13 @@ from stages.common import files, parameters
 from stages.sgd.diagnosis import intervals
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.columns import Columns, Ground
-from stages.sgd.diagnosis.explanations import bands, judged, sentence
+from stages.sgd.diagnosis.explanations import Answer, Explanation, bands, judged, sentence
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Scored
 from stages.sgd.diagnosis.rivals import RIVALS, Method, Rival
 from stages.sgd.diagnosis.summaries import density, edges, rank, summary
 from stages.sgd.parts import datasets
+from stages.sgd.recipes.fields import Log
 from stages.sgd.recipes.recipe import Problem, Program
 
 
@@ -134,10 +135,26 @@ def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     found = fields | {"order": {"generator": "default_rng", "seed": 1000}}
     recipe = Program(**given, **found).recipe(problem.objective)
     curve = curve_of(recipe, write_submissions.logged(name, fields))
-    table = bands(curve, section(problem.dataset), [recipe], problem.recipe(1))
+    table = bands(curve, section(problem.dataset), recipe, True, problem.recipe(1))
     inside = (table["best_lower"] <= table["loss"]) & (table["loss"] <= table["best_upper"])
     assert 0.75 < inside.mean() < 0.98
     assert (table["right_upper"] < table["loss"])[-50:].all()
+
+
+@pytest.mark.parametrize("unit", ["step", "epoch"])
+@pytest.mark.parametrize("nearest", [True, False])
+def test_of_a_curve_that_nothing_explains_the_right_program_is_drawn(unit, nearest, scratch):
+    stated, values = load_problem("logistic"), 4 - np.arange(5)
+    curve = Curve(unit, np.arange(1, 6), values, np.full(5, 0.5))
+    log = Log(value="objective", every="epoch" if unit == "epoch" else 1)
+    recipe = stated.recipe(1).model_copy(update={"learning_rate": 0.03, "log": log})
+    found = [Explanation(recipe, 1.0)] * nearest
+    answer = Answer("not at all", found, 7, 5, 0.0)
+    diagnose.write("mine", stated, section("gaussian"), curve, answer)
+    drawn = files.read_frame("plots/submissions/mine.csv")
+    assert list(drawn["loss"]) == list(values)
+    assert "best" not in drawn
+    assert np.isfinite(drawn["right"]).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -176,6 +193,17 @@ def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
     few = search.model_copy(update={"at_once": search.at_once if known else 1})
     _, found = digits_of(name, curve, few, known)
     assert any(f.star == 0.07 and same(f.recipe, recipe) for f in found)
+
+
+@pytest.mark.parametrize("slip", [{}, {"update": "u_b_a"}])
+def test_a_network_that_starts_before_its_data_is_found(slip):
+    fields = {"start": {"law": "network", "stream": "before"}, "order": {"generator": "numpy"}}
+    fields |= slip | {"learning_rate": 0.007, "epochs": 20}
+    curve = make("epoch", range(1, 21), texts_of(write_submissions.logged("two_layer", fields)))
+    one = parameters.load("search", Search).model_copy(update={"at_once": 1})
+    _, found = digits_of("two_layer", curve, one)
+    update = slip.get("update", "simultaneous")
+    assert any(f.star == 0.007 and f.recipe.update == update for f in found)
 
 
 def test_a_small_learning_rate_is_told_by_all_values_together():

@@ -215,26 +215,26 @@ def told(recipe: Recipe, curve: Curve) -> Recipe:
 
 
 def bands(
-    curve: Curve, section: Section, best: list[Recipe], asked: Recipe
+    curve: Curve, section: Section, best: Recipe, explains: bool, asked: Recipe
 ) -> dict[str, np.ndarray]:
-    """Return the curve with the bands of the best recipe and of the right program.
+    """Return the curve with the bands of the best recipe, if it explains, and the right program's.
 
+    The right program has the best recipe's learning rate, and logs what that logs.
     Replicas see other examples; they start alike where θ₀ comes from the stream of the data.
     """
     chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
     table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}
-    like = best[0] if best else asked
-    every = "epoch" if curve.unit == "epoch" else like.log.every
+    every = "epoch" if curve.unit == "epoch" else best.log.every
     right = asked.model_copy(
         update={
-            "learning_rate": like.learning_rate,
-            "log": like.log.model_copy(update={"every": every, "value": _fair(like)}),
+            "learning_rate": best.learning_rate,
+            "log": best.log.model_copy(update={"every": every, "value": _fair(best)}),
             "epochs": None,
             "updates": 1_000_000,
         }
     )
     vocabulary = _Bare(curve, section)
-    for label, recipe in [("best", r) for r in best] + [("right", right)]:
+    for label, recipe in [("best", best)] * explains + [("right", right)]:
         order = recipe.order.model_copy(update={"generator": "default_rng", "seed": 0})
         free = recipe.model_copy(update={"replicas": REPLICAS, "order": order})
         with np.errstate(all="ignore"):

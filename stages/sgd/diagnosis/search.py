@@ -25,8 +25,9 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        longer = self.curve.unit == "epoch" and not self.rate  # it takes to solve for a rate
-        self.most = self.search.most // (3 if longer else 1)
+        solving = 3 if self.curve.unit == "epoch" and not self.rate else 1
+        network = 12 if self.vocabulary.base.network else 1
+        self.most = self.search.most // (solving * network)  # what takes longer is tried less
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in self.vocabulary.options if o.kind in late]
