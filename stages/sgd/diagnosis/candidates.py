@@ -10,10 +10,11 @@ from stages.sgd.recipes.schema import Count, Positive, Replicas, Section
 
 
 class Rates(Section):
-    """Learning rates between which one is solved for."""
+    """Learning rates between which one is solved for, and those that programs commonly have."""
 
     lower: Positive
     upper: Positive
+    common: list[Positive]
 
 
 class Unseeded(Section):
@@ -43,7 +44,7 @@ class Search(Section):
     steps : int
         So many of the curve's first steps are compared so.
     rates : Rates
-        Bounds of the learning rate.
+        Bounds of the learning rate, and what is tried first where it is slow to solve for.
     choices, unseeded : Free
         What a candidate must choose and no problem asks for, where its program was seeded and
         where it was not.

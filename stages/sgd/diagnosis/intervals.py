@@ -1,7 +1,7 @@
 """Learning rates as intervals: solved for from one value, and narrowed by the next."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,12 +28,23 @@ class Candidate(NamedTuple):
 
 
 def solved(
-    ground: Ground, some: list[Candidate], row: int, value: float, slack: float
+    ground: Ground,
+    some: list[Candidate],
+    row: int,
+    value: float,
+    slack: float,
+    among: Sequence[float] = (),
 ) -> list[Candidate]:
-    """Narrow each candidate's learning rates to where a row is what was logged."""
+    """Narrow each candidate's learning rates to where a row is what was logged.
+
+    Where some are given, to those among them.
+    """
     few = len(some[0].options) <= len(ground.vocabulary.choices[0]) + 1
     smooth = single(ground, [c.recipe for c in some], row)
-    grid = _grid(some, None if smooth else 2 if few else 1)
+    if among:
+        grid = np.tile(np.log(np.sort(among))[:, None], len(some))
+    else:
+        grid = _grid(some, None if smooth else 2 if few else 1)
     off = _values(ground, some, row, grid) - value
     near = np.abs(off) <= slack
     found, brackets = [], []
@@ -47,6 +58,8 @@ def solved(
         found.append(some[n]._replace(
             lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
         ))  # fmt: skip
+    if among:
+        return found
     for some_grid, some_off in ((grid, off), dips(ground, some, row, grid, off, value)):
         close = np.abs(some_off) <= slack
         crossing = (some_off[:-1] * some_off[1:] <= 0) & ~close[:-1] & ~close[1:]
@@ -77,7 +90,7 @@ def _grid(some: list[Candidate], digits: int | None) -> np.ndarray:
 
 def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -> np.ndarray:
     """Return the values of a row at a grid of log η, shape (points, candidates)."""
-    keys = [(row, c.lower, c.upper, *map(id, c.options)) for c in some]
+    keys = [(row, len(grid), c.lower, c.upper, *map(id, c.options)) for c in some]
     new = [n for n, key in enumerate(keys) if key not in ground.memory]
     found = np.empty(grid.shape)
     for n in set(range(len(some))).difference(new):
@@ -190,7 +203,8 @@ def narrowed(
     """Keep candidates whose values at both ends enclose what was logged, and cut the ends."""
     kept = []
     span = high - low
-    room = slack[:, None] + 0.1 * np.abs(span)
+    bend = np.log([c.upper / c.lower for c in some])  # of the values between, beside the span
+    room = slack[:, None] + (0.1 + bend) * np.abs(span)
     inside = (values[:, None] >= np.minimum(low, high) - room) & (
         values[:, None] <= np.maximum(low, high) + room
     )
@@ -200,7 +214,7 @@ def narrowed(
             kept.append(c)
             continue
         centre = (values[rows] - low[rows, n]) / span[rows, n]
-        width = slack[rows] / np.abs(span[rows, n]) + 0.05
+        width = slack[rows] / np.abs(span[rows, n]) + 0.05 + bend[n] / 2
         begin, end = max(0.0, (centre - width).max()), min(1.0, (centre + width).min())
         if begin > end:
             continue

@@ -25,9 +25,8 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        solving = 3 if self.curve.unit == "epoch" and not self.rate else 1
-        network = 12 if self.vocabulary.base.network else 1
-        self.most = self.search.most // (solving * network)  # what takes longer is tried less
+        self.most = self.search.most // (12 if self.vocabulary.base.network else 1)
+        self.common: list[float] = []
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in self.vocabulary.options if o.kind in late]
@@ -35,15 +34,28 @@ class Digits(Quest):
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
         self.whole = {n for n in self.logs if logs[n].changes.get("log.value") == "objective"}
         self.whole -= {n for n in self.logs if logs[n].changes.get("log.moment") == "after"}
+
+    def run(self) -> list[Candidate]:
+        """Return the candidates with the fewest deviations that agree with every digit.
+
+        What an epoch logs jumps with the learning rate, and to solve for it takes long: common
+        rates are tried first, of all candidates, and of fewer what lies between them.
+        """
+        if self.curve.unit == "step" or self.rate:
+            return self._levels(self.most)
+        self.common = self.search.rates.common
+        found = self._levels(self.most * 6 // 5)
+        self.common = []
+        return found or self._levels(self.most // 12)
+
+    def _levels(self, whole: int) -> list[Candidate]:
+        """Try candidates with ever more deviations, at most so many with each choice of log."""
         self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)
         self.starts: dict[object, list[Candidate]] = {}
         self.solved: dict[object, list[Candidate]] = {}
-
-    def run(self) -> list[Candidate]:
-        """Return the candidates with the fewest deviations that agree with every digit."""
         with np.errstate(all="ignore"):
             for level in range(self.search.at_once + 1):
-                most = self.most * (level + 1) // (self.search.at_once + 1)
+                most = whole * (level + 1) // (self.search.at_once + 1)
                 tiers = [(a, b) for a in range(level + 1) for b in range(level - a + 1)]
                 for log in self.logs:
                     self.log, found = log, []
@@ -82,8 +94,8 @@ class Digits(Quest):
 
     def _made(self, begun: Iterable[tuple[tuple, Iterator[tuple]]]) -> list[Candidate]:
         """Return candidates: what each begins with and the sets of options it goes on with."""
-        rate = self.rate or 1.0
-        bounds = (rate,) * 3 if self.rate else (*dict(self.search.rates).values(), 1.0)
+        rate, rates = self.rate or 1.0, self.search.rates
+        bounds = (rate,) * 3 if self.rate else (rates.lower, rates.upper, 1.0)
         found = []
         for options in turns(begun):
             if self.spent[self.log] >= self.limit:
@@ -94,7 +106,7 @@ class Digits(Quest):
         return found
 
     def _independent(self, recipe: Recipe) -> bool:
-        window = self.curve.windows(recipe, self.vocabulary.trained(recipe))[0]
+        window = self.ground.windows(recipe)[0]
         return recipe.log.moment == "before" and tuple(window) == (0, 1)
 
     def _agreeing(self, candidates: list[Candidate]) -> list[Candidate]:
@@ -132,7 +144,8 @@ class Digits(Quest):
         found = []
         for part in apart(self.ground, [c.recipe for c in candidates], row):
             some = [candidates[n] for n in part]
-            found += solved(self.ground, some, row, self.curve.values[row], self.slack[row])
+            at = self.curve.values[row], self.slack[row]
+            found += solved(self.ground, some, row, *at, self.common)
         return found
 
     def expanded(self, a: int, b: int, c: int) -> list[Candidate]:
@@ -180,7 +193,7 @@ class Digits(Quest):
             points = [
                 c._replace(lower=eta, upper=eta, star=eta)
                 for c in candidates
-                for eta in ([self.rate] if self.rate else simplest(c.lower, c.upper, c.star))
+                for eta in ([self.rate] if self.rate else self.rates(c))
             ]
             agreed = self.agreed(points)
             shortest = {}
@@ -191,6 +204,13 @@ class Digits(Quest):
                 break
             candidates = self._within(candidates, min(rows, len(self.curve.values)))
         return done
+
+    def rates(self, c: Candidate) -> Iterator[float]:
+        """Yield short decimals in an interval, and what a factor of the gradient makes of some."""
+        free = () if c.recipe.penalised else self.vocabulary.factors
+        for factor in (1.0, *free):
+            for eta in simplest(*(each / factor for each in (c.lower, c.upper, c.star))):
+                yield float(f"{eta * factor:.12g}")
 
     def agreed(self, points: list[Candidate]) -> list[Candidate]:
         """Return the points that agree with every digit."""
