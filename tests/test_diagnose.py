@@ -206,6 +206,32 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
     assert any(f.star == 0.007 and f.recipe.update == update for f in found)
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "at_once"),
+    [
+        ("quadratic_logistic",  # whose steps are of 0.01/30, which is no short decimal
+         {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.01, "updates": 120,
+          "log": {"value": "objective", "moment": "after"}, "gradient_factor": 1 / 30}, 0),
+        ("quadratic_svm",  # the objective after one step is least near its learning rate
+         {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.05, "updates": 120,
+          "log": {"value": "objective", "moment": "after"}, "intercept": "constant"}, 1),
+        ("quadratic_svm",
+         {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.002, "epochs": 12,
+          "order": {"law": "permutation", "examples": 19}}, 2),
+    ],
+)  # fmt: skip
+def test_a_seeded_program_is_found_by_a_learning_rate_that_is_not_stated(name, fields, at_once):
+    fields = {"order": {"generator": "numpy"} | fields.pop("order", {})} | fields
+    if "updates" in fields:
+        fields["log"] |= {"every": 1}
+    problem = load_problem(name)
+    given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
+    recipe = Program(implementation="numpy", **given, **fields).recipe(problem.objective)
+    few = parameters.load("search", Search).model_copy(update={"at_once": at_once})
+    _, found = digits_of(name, curve_of(recipe, write_submissions.logged(name, fields)), few)
+    assert any(f.star == fields["learning_rate"] and same(f.recipe, recipe) for f in found)
+
+
 def test_a_small_learning_rate_is_told_by_all_values_together():
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     fields |= {"learning_rate": 3.8889e-5, "epochs": 40}

@@ -18,6 +18,7 @@ from stages.sgd.recipes.recipe import Recipe
 
 # Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
+LESS = 0.4  # of its share is for a log of which no candidate has the first value
 
 
 class Digits(Quest):
@@ -55,17 +56,33 @@ class Digits(Quest):
         self.solved: dict[object, list[Candidate]] = {}
         with np.errstate(all="ignore"):
             for level in range(self.search.at_once + 1):
-                most = whole * (level + 1) // (self.search.at_once + 1)
                 tiers = [(a, b) for a in range(level + 1) for b in range(level - a + 1)]
+                shares = self._shares()
                 for log in self.logs:
+                    most = int(whole * shares[log] * (level + 1)) // (self.search.at_once + 1)
                     self.log, found = log, []
                     for n, (a, b) in enumerate(tiers):
-                        left = most - self.spent[log]
+                        left = max(0, most - self.spent[log])
                         self.limit = self.spent[log] + left // (len(tiers) - n)
                         found += self.confirmed(self.expanded(a, b, level - a - b))
                     if found:
                         return self.alike(found)
         return []
+
+    def _shares(self) -> dict[int, float]:
+        """Return how much more or less than others each log is tried.
+
+        More if, before any update, some candidate has the first value.
+        """
+        sure = {
+            log
+            for (_, log), made in self.starts.items()
+            if any(self._independent(c.recipe) for c in made)
+        }
+        if len(sure) in (0, len(self.logs)):
+            return dict.fromkeys(self.logs, 1.0)
+        more = (len(self.logs) - LESS * (len(self.logs) - len(sure))) / len(sure)
+        return {log: more if log in sure else LESS for log in self.logs}
 
     def tier(self, which: str) -> list[Option]:
         """Return the options of the update, or those that what is logged before it depends on."""
@@ -210,7 +227,7 @@ class Digits(Quest):
         free = () if c.recipe.penalised else self.vocabulary.factors
         for factor in (1.0, *free):
             for eta in simplest(*(each / factor for each in (c.lower, c.upper, c.star))):
-                yield float(f"{eta * factor:.12g}")
+                yield float(f"{eta * factor:.15g}")
 
     def agreed(self, points: list[Candidate]) -> list[Candidate]:
         """Return the points that agree with every digit."""
