@@ -221,9 +221,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
         for d in deviations(explanation.recipe, asked):
             shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
     undone = undoing(sure[0].recipe, stated, section) if sure else {}
-    every = "epoch" if curve.unit == "epoch" else 1
-    plain = asked.model_copy(update={"log": asked.log.model_copy(update={"every": every})})
-    best = found[0].recipe if found else plain
+    best = found[0].recipe if found else asked
     band = bands(curve, section, best, bool(sure), asked)
     files.write_json(f"metrics/submissions/{name}.json", {"verdict": verdict})
     files.write_json(

@@ -87,14 +87,19 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
             continue
         if program.get("precision") == "float32" or program.get("order", {}).get("law") == "linear":
             continue
-        given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
         try:
-            recipe = Program(implementation="numpy", **given, **program).recipe(problem.objective)
+            recipe = recipe_of(name, program)
             section = section_of(problem.dataset)
             setting(recipe, datasets.draw(section, recipe.data))
         except (ValueError, ValidationError):
             continue
         return name, program, recipe
+
+
+def recipe_of(name, program):
+    problem = parameters.load(f"problems.{name}", Problem)
+    given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
+    return Program(implementation="numpy", **given, **program).recipe(problem.objective)
 
 
 def section_of(name):

@@ -6,14 +6,14 @@ import random
 import numpy as np
 import pytest
 import write_submissions
-from calibrate import case_of, curve_of, make, run_scalar, texts_of
+from calibrate import case_of, curve_of, make, recipe_of, run_scalar, texts_of
 
 from stages.common import parameters
 from stages.sgd.deviations import replace
 from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.diagnosis.decoding import probability
 from stages.sgd.diagnosis.explanations import orders_of, unseeded
-from stages.sgd.recipes.recipe import Problem, Program
+from stages.sgd.recipes.recipe import Problem
 
 STEPS = 60
 
@@ -26,10 +26,7 @@ def written(name, **fields):
         "learning_rate": 0.013,
         "updates": STEPS,
     } | fields
-    problem = parameters.load(f"problems.{name}", Problem)
-    given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
-    recipe = Program(implementation="numpy", **given, **program).recipe(problem.objective)
-    return curve_of(recipe, run_scalar(name, program))
+    return curve_of(recipe_of(name, program), run_scalar(name, program))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import scalar
 import write_submissions
 import yaml
-from calibrate import curve_of, digits_of, make, same, texts_of, truth
+from calibrate import curve_of, digits_of, make, recipe_of, same, texts_of, truth
 from conftest import ROOT, load_problem, section
 
 from stages import diagnose
@@ -131,9 +131,7 @@ def test_the_unseeded_examples_credible_set_holds_the_truth():
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     _, name, fields = write_submissions.EXAMPLES["unseeded"]
     problem = load_problem(name)
-    given = {"problem": name, "dataset": problem.dataset, "replicas": 1, "implementation": "numpy"}
-    found = fields | {"order": {"generator": "default_rng", "seed": 1000}}
-    recipe = Program(**given, **found).recipe(problem.objective)
+    recipe = recipe_of(name, fields | {"order": {"generator": "default_rng", "seed": 1000}})
     curve = curve_of(recipe, write_submissions.logged(name, fields))
     table = bands(curve, section(problem.dataset), recipe, True, problem.recipe(1))
     inside = (table["best_lower"] <= table["loss"]) & (table["loss"] <= table["best_upper"])
@@ -185,9 +183,7 @@ def test_a_random_seeded_recipe_is_found_or_its_class(seed, scratch):
 def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}} | slip
     fields |= {"learning_rate": 0.07, "epochs": 12}
-    objective = load_problem(name).objective
-    given = {"problem": name, "dataset": load_problem(name).dataset, "replicas": 1}
-    recipe = Program(implementation="numpy", **given, **fields).recipe(objective)
+    recipe = recipe_of(name, fields)
     curve = curve_of(recipe, write_submissions.logged(name, fields))
     search = parameters.load("search", Search)
     few = search.model_copy(update={"at_once": search.at_once if known else 1})
@@ -211,22 +207,19 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
     [
         ("quadratic_logistic",  # whose steps are of 0.01/30, which is no short decimal
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.01, "updates": 120,
-          "log": {"value": "objective", "moment": "after"}, "gradient_factor": 1 / 30}, 0),
+          "log": {"value": "objective", "moment": "after", "every": 1},
+          "order": {"generator": "numpy"}, "gradient_factor": 1 / 30}, 0),
         ("quadratic_svm",  # the objective after one step is least near its learning rate
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.05, "updates": 120,
-          "log": {"value": "objective", "moment": "after"}, "intercept": "constant"}, 1),
-        ("quadratic_svm",
+          "log": {"value": "objective", "moment": "after", "every": 1},
+          "order": {"generator": "numpy"}, "intercept": "constant"}, 1),
+        ("quadratic_svm",  # whose two deviations are of the last that are tried
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.002, "epochs": 12,
-          "order": {"law": "permutation", "examples": 19}}, 2),
+          "order": {"generator": "numpy", "law": "permutation", "examples": 19}}, 2),
     ],
 )  # fmt: skip
-def test_a_seeded_program_is_found_by_a_learning_rate_that_is_not_stated(name, fields, at_once):
-    fields = {"order": {"generator": "numpy"} | fields.pop("order", {})} | fields
-    if "updates" in fields:
-        fields["log"] |= {"every": 1}
-    problem = load_problem(name)
-    given = {"problem": name, "dataset": problem.dataset, "replicas": 1}
-    recipe = Program(implementation="numpy", **given, **fields).recipe(problem.objective)
+def test_a_seeded_program_whose_learning_rate_is_not_stated_is_found(name, fields, at_once):
+    recipe = recipe_of(name, fields)
     few = parameters.load("search", Search).model_copy(update={"at_once": at_once})
     _, found = digits_of(name, curve_of(recipe, write_submissions.logged(name, fields)), few)
     assert any(f.star == fields["learning_rate"] and same(f.recipe, recipe) for f in found)

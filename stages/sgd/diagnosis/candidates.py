@@ -14,7 +14,7 @@ class Rates(Section):
 
     lower: Positive
     upper: Positive
-    common: list[Positive]
+    common: Annotated[list[Positive], Field(min_length=1)]
 
 
 class Unseeded(Section):
@@ -38,7 +38,7 @@ class Search(Section):
     at_once : int
         How many of `deviations` a candidate may have.
     most : int
-        How many candidates with each choice of log are held against the digits.
+        About how many candidates with each choice of log are held against the digits.
     replicas : int
         Of each candidate, where curves are compared in distribution.
     steps : int

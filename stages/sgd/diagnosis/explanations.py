@@ -224,7 +224,8 @@ def bands(
     """
     chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
     table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}
-    every = "epoch" if curve.unit == "epoch" else best.log.every
+    steps = 1 if best.log.every == "epoch" else best.log.every
+    every = "epoch" if curve.unit == "epoch" else steps
     right = asked.model_copy(
         update={
             "learning_rate": best.learning_rate,

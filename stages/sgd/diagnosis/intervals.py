@@ -90,7 +90,8 @@ def _grid(some: list[Candidate], digits: int | None) -> np.ndarray:
 
 def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -> np.ndarray:
     """Return the values of a row at a grid of log η, shape (points, candidates)."""
-    keys = [(row, len(grid), c.lower, c.upper, *map(id, c.options)) for c in some]
+    grids = (hash(rates.tobytes()) for rates in grid.T)
+    keys = [(row, rates, *map(id, c.options)) for rates, c in zip(grids, some, strict=True)]
     new = [n for n, key in enumerate(keys) if key not in ground.memory]
     found = np.empty(grid.shape)
     for n in set(range(len(some))).difference(new):

@@ -5,7 +5,7 @@ is not stated is solved for from the first value that depends on it: an interval
 values narrow until a short decimal in it reproduces every digit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 import numpy as np
@@ -19,6 +19,8 @@ from stages.sgd.recipes.recipe import Recipe
 # Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
+SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
+TWO = 1.2  # so many more leave room for every two deviations
 
 
 class Digits(Quest):
@@ -26,8 +28,7 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.most = self.search.most // (12 if self.vocabulary.base.network else 1)
-        self.common: list[float] = []
+        self.most = self.search.most // (SLOW if self.vocabulary.base.network else 1)
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in self.vocabulary.options if o.kind in late]
@@ -44,13 +45,15 @@ class Digits(Quest):
         """
         if self.curve.unit == "step" or self.rate:
             return self._levels(self.most)
-        self.common = self.search.rates.common
-        found = self._levels(self.most * 6 // 5)
-        self.common = []
-        return found or self._levels(self.most // 12)
+        found = self._levels(int(self.most * TWO), self.search.rates.common)
+        return found or self._levels(self.most // SLOW)
 
-    def _levels(self, whole: int) -> list[Candidate]:
-        """Try candidates with ever more deviations, at most so many with each choice of log."""
+    def _levels(self, whole: int, among: Sequence[float] = ()) -> list[Candidate]:
+        """Try candidates with ever more deviations, about so many with each choice of log.
+
+        Their learning rates are solved for, or found among those given.
+        """
+        self.among = among
         self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)
         self.starts: dict[object, list[Candidate]] = {}
         self.solved: dict[object, list[Candidate]] = {}
@@ -162,7 +165,7 @@ class Digits(Quest):
         for part in apart(self.ground, [c.recipe for c in candidates], row):
             some = [candidates[n] for n in part]
             at = self.curve.values[row], self.slack[row]
-            found += solved(self.ground, some, row, *at, self.common)
+            found += solved(self.ground, some, row, *at, self.among)
         return found
 
     def expanded(self, a: int, b: int, c: int) -> list[Candidate]:
@@ -210,7 +213,7 @@ class Digits(Quest):
             points = [
                 c._replace(lower=eta, upper=eta, star=eta)
                 for c in candidates
-                for eta in ([self.rate] if self.rate else self.rates(c))
+                for eta in ([self.rate] if self.rate else self.decimals(c))
             ]
             agreed = self.agreed(points)
             shortest = {}
@@ -222,7 +225,7 @@ class Digits(Quest):
             candidates = self._within(candidates, min(rows, len(self.curve.values)))
         return done
 
-    def rates(self, c: Candidate) -> Iterator[float]:
+    def decimals(self, c: Candidate) -> Iterator[float]:
         """Yield short decimals in an interval, and what a factor of the gradient makes of some."""
         free = () if c.recipe.penalised else self.vocabulary.factors
         for factor in (1.0, *free):

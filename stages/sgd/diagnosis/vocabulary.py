@@ -73,8 +73,8 @@ class Vocabulary:
             for rank, value in enumerate(parsed(base, field, v) for v in values)
             if value != get(base, field)
         ]
-        of = "gradient_factor"
-        self.factors = [o.changes[of] for o in self.options if o.kind == of]
+        factors = (o.changes.get("gradient_factor") for o in self.options)
+        self.factors = [f for f in factors if f]
         listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
