@@ -71,7 +71,8 @@ def test_a_process_takes_as_many_others_as_it_has_cores():
     assert shards.cores() == len(os.sched_getaffinity(0))
 
 
-LONG = (
+LONG = (  # an interrupt arrives, even where the tests run in the background, which ignores it
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     "from stages.cluster import shards; import test_shards as t\n"
     "if __name__ == '__main__': list(shards.spread(t.square, [(n, 3600) for n in range(9)], 'x'))"
 )
