@@ -6,7 +6,7 @@ import numpy as np
 from stages.common import files, parameters
 from stages.sgd import certificates
 from stages.sgd.parts.losses import sigmoid
-from stages.sgd.parts.models import features, inputs
+from stages.sgd.parts.models import feature_count, features, inputs
 from stages.sgd.parts.scores import objective, verdicts
 from stages.sgd.recipes.schema import Dataset, Objective
 
@@ -144,7 +144,7 @@ def optimum(
     loss = cp.sum(slack) / len(y)
     if stated.loss == "logistic":
         constraints, loss = [], cp.sum(cp.logistic(-margins)) / len(y)
-    weights = theta[: features(stated.model, X).shape[1]]
+    weights = theta[: feature_count(stated.model, X)]
     penalty = stated.regularization * cp.sum_squares(weights)
     cp.Problem(cp.Minimize(loss + penalty), constraints).solve(**SOLVER)
     if stated.loss == "logistic":

@@ -69,6 +69,52 @@ def test_an_orders_law_is_the_most_probable(law, search):
     assert found.recipe.order.law == law
 
 
+@pytest.mark.parametrize("law", ["inverse", "inverse_sqrt"])
+def test_a_schedule_is_read_off_a_curve(law, search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("logistic", log=log, schedule={"law": law})
+    answer = unseeded(case_of("logistic", curve, search))
+    assert answer.verdict == "exactly"
+    assert answer.found[0].recipe.schedule.law == law
+    assert answer.found[0].recipe.learning_rate == 0.013
+
+
+def test_an_example_that_no_value_tells_is_no_evidence(search):
+    log = {"value": "objective", "moment": "before", "every": 1}  # the last step's
+    curve = written("logistic", log=log, order={"examples": 19})
+    found = orders_of(case_of("logistic", curve, search)).run()
+    best = max(found, key=lambda d: d.score)
+    assert best.recipe.order.examples == 19
+
+
+def test_a_rate_that_a_factor_makes_is_read_off_a_curve(search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("logistic", log=log, learning_rate=0.1 / 30)
+    found = orders_of(case_of("logistic", curve, search)).run()
+    assert {d.rate for d in found} == {float(f"{0.1 / 30:.15g}")}
+
+
+def test_a_rate_that_is_no_short_decimal_refutes_nothing(search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("logistic", log=log, learning_rate=0.0123456789)
+    orders = orders_of(case_of("logistic", curve, search))
+    right = replace(orders.vocabulary.base, {"start.law": "zeros", "log.every": 1})
+    assert not orders.refutes(replace(right, {"log.value": "objective", "log.moment": "after"}))
+    assert orders.refutes(replace(right, {"log.value": "sampled", "log.moment": "before"}))
+
+
+@pytest.mark.parametrize("rate", [0.013, None])
+def test_a_candidate_that_takes_no_steps_to_speak_of_saves_no_other(rate, search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("svm", log=log, data={"seed": 4321})
+    orders = orders_of(case_of("svm", curve, search, rate))
+    right = replace(orders.vocabulary.base, {"start.law": "zeros", "log.every": 1} | {
+        f"log.{tail}": value for tail, value in log.items()
+    })  # fmt: skip
+    orders.refutes(replace(right, {"gradient_factor": 1e-6}))
+    assert orders.refutes(right)
+
+
 def test_no_order_makes_a_program_with_momentum(search):
     fields = {"learning_rate": 0.01, "start": {"law": "zeros"}}
     fields["log"] = {"value": "objective", "every": 1, "moment": "after"}
@@ -78,7 +124,8 @@ def test_no_order_makes_a_program_with_momentum(search):
     assert orders.run() == []
     right = replace(orders.vocabulary.base, {"start.law": "zeros", "log.every": 1})
     assert orders.refutes(right)
-    assert not orders.refutes(replace(right, {"start.law": "ones"}))
+    assert orders.refutes(replace(right, {"start.law": "ones"}))
+    assert not orders.refutes(replace(right, {"start.law": "normal"}))  # from what nobody knows
     assert not orders.refutes(replace(right, {"batch.size": 2}))
 
 

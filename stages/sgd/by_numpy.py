@@ -194,9 +194,9 @@ class Batch:
     def _one_after_the_other(self, theta: np.ndarray, x: np.ndarray, factors: np.ndarray) -> None:
         """Change one part, then take the next part's slope there; the residual is from before."""
         for part in map("abu".index, self.update.split("_")):
-            slopes = (np.split(two_layer(theta, example)[1], 3)[part] for example in x)
+            slopes = np.split(two_layer(theta[:, None], x)[1], 3)[part]  # (p, B, R)
             block = np.split(theta, 3)[part]
-            block -= sum(g * slope for g, slope in zip(factors, slopes, strict=True))
+            block -= sum(g * slopes[:, b] for b, g in enumerate(factors))
 
     def _derivative(
         self, z: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray
@@ -281,5 +281,6 @@ def _each(values: np.ndarray) -> list[float] | np.ndarray:
 
 
 def _wide(table: np.ndarray, width: int) -> np.ndarray:
-    missing = width - table.shape[1]
-    return np.pad(table, ((0, 0), (0, missing))) if missing else table
+    wide = np.zeros((len(table), width))
+    wide[:, : table.shape[1]] = table
+    return wide

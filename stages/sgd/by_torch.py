@@ -90,7 +90,7 @@ def train(
     decay = recipe.penalty.factor * regularization
     mask = torch.ones(len(theta), dtype=torch.bool)
     if regularization:
-        mask = torch.from_numpy(covered(recipe, examples[0])).bool()
+        mask = torch.tensor(covered(recipe, examples[0]), dtype=torch.bool)
     parts = [initial[chosen].clone().requires_grad_() for chosen in (mask, ~mask) if chosen.any()]
     place = torch.cat([mask.nonzero(), (~mask).nonzero()])[:, 0].argsort()
     leading = bool((place == torch.arange(len(place))).all())

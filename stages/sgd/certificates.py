@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages.sgd.parts.models import features, inputs
+from stages.sgd.parts.models import feature_count, features, inputs
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.schema import Objective
 
@@ -56,7 +56,7 @@ def smallest_margin(model: str, X: np.ndarray, y: np.ndarray, theta: np.ndarray)
     theta : numpy.ndarray, shape (d,)
         Parameters.
     """
-    weights = theta[: features(model, X).shape[1]]
+    weights = theta[: feature_count(model, X)]
     return float((y * (inputs(model, X) @ theta)).min() / np.linalg.norm(weights))
 
 
@@ -105,7 +105,7 @@ def lower_bound(
         q = np.clip(1 - share, 1e-300, 1)
         value = -(share * np.log(p) + (1 - share) * np.log(q)).mean()
     slopes = (share * y) @ inputs(stated.model, X) / len(y)
-    count = features(stated.model, X).shape[1] if stated.regularization else 0
+    count = feature_count(stated.model, X) if stated.regularization else 0
     radius = 10 * (1 + np.linalg.norm(theta))
     if count:
         value -= slopes[:count] @ slopes[:count] / (4 * stated.regularization)

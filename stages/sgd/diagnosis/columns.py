@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
-from stages.sgd.diagnosis.values import follows, line, logged
+from stages.sgd.diagnosis.values import line, logged
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.draws import draw_run, rates
@@ -15,7 +15,7 @@ from stages.sgd.parts.models import Epoch
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
-MEMORY = 4_000_000  # numbers of the paths of one call
+MEMORY = 1_000_000  # numbers of the paths of one call
 ENTRIES = 50_000  # of a ground's memory
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
 
@@ -63,7 +63,7 @@ class Ground:
         epochal = recipe.order.law in ("permutation", "reshuffle", "cyclic")
         length = recipe.steps_an_epoch(len(trained[1])) if epochal else None
         order = id(recipe.order), recipe.batch.size, recipe.replicas, length
-        start = id(recipe.data), id(recipe.start), follows(recipe)
+        start = id(recipe.data), id(recipe.start), recipe.follows
         key = *order, *start
         apart = recipe.order.generator in ("python", "default_rng")  # from data and start
         stream = (*order, len(trained[1])) if apart else key

@@ -13,7 +13,7 @@ import numpy as np
 from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import ENTRIES, Columns, Quest, apart
-from stages.sgd.diagnosis.rivals import RIVALS, SEED, Rival
+from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe
 
@@ -24,7 +24,8 @@ STARTS = 3  # choices of start and log to which deviations are added
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
-FIRST, FIRST_RIVALS = (60, 40, 30), (12, 6, 3)  # how many are kept after each, of each rival
+LENGTHS_NETWORK = 40, 240, 1_000_000  # whose steps take longer
+FIRST, FIRST_RIVALS = (60, 40, 30), (24, 12, 6)  # how many are kept after each, of each rival
 ROOM = 0.2, 0.1, 0.05  # for what few replicas and coarse learning rates get wrong
 NEGLIGIBLE = 10.0  # how much less a log score may be than the best in the last comparison
 LAST = 24, 5  # candidates and rivals of the last comparison
@@ -145,7 +146,8 @@ class Laws(Quest):
     ) -> list[Scored]:
         """Return the best of many, fewer of them the longer the curves that are compared."""
         found: list[Scored] = []
-        for number, (steps, most) in enumerate(zip(LENGTHS, kept, strict=True)):
+        lengths = LENGTHS_NETWORK if self.vocabulary.base.network else LENGTHS
+        for number, (steps, most) in enumerate(zip(lengths, kept, strict=True)):
             some = self._together(pairs, FEW, min(steps, self.search.steps), ROOM[number])
             found = self._best(some, most)
             pairs = [(s.options, s.rate) for s in found]
@@ -227,8 +229,8 @@ class Laws(Quest):
         self, rule: Option | None, recipes: list[Recipe], rates: list[float], rows: int
     ) -> np.ndarray:
         """Return what the replicas of each log, shape (rows, recipes × replicas)."""
-        make = partial(Rival, rule.kind) if rule else Batch
-        if rule is RIVALS[-1]:
+        make = partial(Rival, rule.kind) if rule and rule is not OTHER_DATA else Batch
+        if rule is OTHER_DATA:
             rates = np.repeat(rates, recipes[0].replicas)
             recipes = [other for r in recipes for other in self._other_data(r)]
         return Columns(self.ground, recipes, make).values(np.array(rates), 0, rows)[0]

@@ -24,6 +24,7 @@ METHODS = {
 }
 # Together as probable as a program without a deviation.
 RIVALS = [Option(kind, {}, 1 / len(METHODS)) for kind in METHODS]
+OTHER_DATA = RIVALS[-1]  # whose steps are a recipe's
 
 
 class Method(NamedTuple):
@@ -39,7 +40,7 @@ class Rival(Batch):
 
     Parameters
     ----------
-    rule : str
+    rule : {'momentum', 'adam', 'clipped', 'averaged'}
         Which rival.
     recipes, examples, replicas
         As in a batch.

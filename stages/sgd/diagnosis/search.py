@@ -20,7 +20,6 @@ from stages.sgd.recipes.recipe import Recipe
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
 SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
-TWO = 1.2  # so many more leave room for every two deviations
 
 
 class Digits(Quest):
@@ -45,7 +44,7 @@ class Digits(Quest):
         """
         if self.curve.unit == "step" or self.rate:
             return self._levels(self.most)
-        found = self._levels(int(self.most * TWO), self.search.rates.common)
+        found = self._levels(self.most, self.search.rates.common)
         return found or self._levels(self.most // SLOW)
 
     def _levels(self, whole: int, among: Sequence[float] = ()) -> list[Candidate]:
@@ -189,6 +188,7 @@ class Digits(Quest):
             free = [s for s in made if s.free]
             if not free or self.rate:
                 break
+            self.spent[self.log] += len(free)  # which takes as long as to put one together
             made = [s for s in made if not s.free] + self.solve(free, row)
         return self._within(made, min(3, rows))
 

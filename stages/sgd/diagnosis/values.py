@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.sgd.parts.logs import Logger, Setting, own_objective
 from stages.sgd.parts.losses import LOSSES
-from stages.sgd.parts.models import Epoch, covered, recipe_inputs
+from stages.sgd.parts.models import Epoch, covered, feature_count, recipe_inputs
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -30,9 +30,11 @@ def logged(
         logger = Logger(each, where)
         logger.see(part)
         return np.stack(logger.values)
-    path = epoch.path[chosen + (log.moment == "after")][:, :, columns]
+    path = epoch.path[:, :width]
+    if len(columns) < path.shape[2]:
+        path = path[:, :, columns]
     examples = where.held_out if log.value == "held_out" else where.trained
-    return own_objective(recipe, examples, path[:, :width])
+    return own_objective(recipe, examples, path[chosen + (log.moment == "after")])
 
 
 def line(
@@ -65,11 +67,4 @@ def recipe_width(recipe: Recipe, where: Setting) -> range:
     """Return the entries of a recipe's θ."""
     if recipe.network:
         return range(3 * recipe.objective.hidden)
-    count = 5 if recipe.objective.model == "quadratic" else where.trained[0].shape[1]
-    return range(count + follows(recipe))
-
-
-def follows(recipe: Recipe) -> bool:
-    """Say whether anything follows the features."""
-    s = recipe.sources
-    return not s.output == s.gradient == s.log == "none"
+    return range(feature_count(recipe.objective.model, where.trained[0]) + recipe.follows)

@@ -150,12 +150,11 @@ class Vocabulary:
     def _matters(self, recipe: Recipe, field: str, trained: int) -> bool:
         """Say whether a field has any effect beside the others."""
         head, _, tail = field.partition(".")
-        follows = set(dict(recipe.sources).values()) != {"none"}
         legacy = recipe.order.generator in ("numpy", "own")
         epochal = recipe.order.law in ("permutation", "reshuffle")
         return {
             "penalty": recipe.penalised > 0
-            and not (tail == "covers" and recipe.penalty.covers == "all" and not follows)
+            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
 ,
             "gradient_factor": not self.free_rate or recipe.penalised > 0,
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
@@ -163,7 +162,7 @@ class Vocabulary:
             "batch.reduction": recipe.batch.size > 1,
             "log.loss": recipe.log.loss != recipe.objective.loss,
             "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
-            "start.bias": recipe.start.law not in ("zeros", "network") and follows,
+            "start.bias": recipe.start.law not in ("zeros", "network") and recipe.follows,
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,
             "order.generator": recipe.order.law != "cyclic",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.sgd.parts.datasets import Draw
-from stages.sgd.parts.models import features, recipe_inputs
+from stages.sgd.parts.models import feature_count, recipe_inputs
 from stages.sgd.recipes.recipe import Recipe
 
 BLOCK = 480  # steps drawn at a time, whole epochs of them: memory does not grow with epochs
@@ -90,7 +90,7 @@ def _start(
         drawn = _apart(sources, lambda stream: stream.standard_normal(len(scales)))
         return scales[:, None] * drawn, []
     dimension = recipe_inputs(recipe, *trained)["output"].shape[1]
-    count = features(model, trained[0]).shape[1]
+    count = feature_count(model, trained[0])
     drawn_count = count if start.bias == "zero" else dimension
     generators = []
     if start.law in ("zeros", "ones"):

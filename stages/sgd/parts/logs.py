@@ -84,8 +84,12 @@ def own_objective(recipe: Recipe, examples: Examples, theta: np.ndarray) -> np.n
 
 def _network(theta: np.ndarray, x: float) -> np.ndarray:
     a, b, u = np.split(theta, 3)
+    z = a * -x
+    z -= b
     with np.errstate(over="ignore"):
-        return (u / (1 + np.exp(-(a * x + b)))).sum(axis=0)
+        np.exp(z, out=z)
+    z += 1
+    return np.divide(u, z, out=z).sum(axis=0)
 
 
 def _sampled_after(recipe: Recipe, examples: Examples, epoch: Epoch) -> np.ndarray:

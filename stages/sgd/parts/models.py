@@ -6,6 +6,7 @@ network's θ is (a, b, u), p entries each.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,11 @@ def features(model: str, X: np.ndarray) -> np.ndarray:
     return X
 
 
+def feature_count(model: str, X: np.ndarray) -> int:
+    """Return how many features an example has."""
+    return 5 if model == "quadratic" else X.shape[1]
+
+
 def inputs(model: str, X: np.ndarray) -> np.ndarray:
     """Return what the stated model's θ is applied to: the affine model's constant 1 included."""
     mapped = features(model, X)
@@ -74,7 +80,7 @@ def recipe_inputs(recipe: Recipe, X: np.ndarray, y: np.ndarray) -> dict[str, np.
     """
     mapped = features(recipe.objective.model, X)
     sources = dict(recipe.sources)
-    if set(sources.values()) == {"none"}:
+    if not recipe.follows:
         return dict.fromkeys(sources, mapped)
     last = {"none": np.zeros(len(X)), "constant": np.ones(len(X)), "label": y}
     return {name: np.column_stack([mapped, last[source]]) for name, source in sources.items()}
@@ -83,13 +89,17 @@ def recipe_inputs(recipe: Recipe, X: np.ndarray, y: np.ndarray) -> dict[str, np.
 def covered(recipe: Recipe, X: np.ndarray) -> np.ndarray:
     """Return m, shape (d,): 1 where λ covers an entry of a classifier's θ, else 0."""
     model = recipe.objective.model
-    count = features(model, X).shape[1]
-    follows = set(dict(recipe.sources).values()) != {"none"}
+    return _mask(feature_count(model, X), recipe.follows, recipe.penalty.covers, model)
+
+
+@cache
+def _mask(count: int, follows: bool, covers: str, model: str) -> np.ndarray:
     mask = np.ones(count + follows)
-    if recipe.penalty.covers != "all":
+    if covers != "all":
         mask[count:] = 0
-    if recipe.penalty.covers == "slopes" and model == "quadratic":
+    if covers == "slopes" and model == "quadratic":
         mask[0] = 0
+    mask.setflags(write=False)
     return mask
 
 
@@ -102,8 +112,7 @@ def stated_parameters(recipe: Recipe, theta: np.ndarray) -> np.ndarray:
     model, source = recipe.objective.model, recipe.sources.output
     if model == "two_layer" or (model == "affine" and source == "constant"):
         return theta
-    follows = set(dict(recipe.sources).values()) != {"none"}
-    weights = theta[:-1] if follows else theta
+    weights = theta[:-1] if recipe.follows else theta
     if model == "affine":
         return np.concatenate([weights, np.zeros_like(weights[:1])])
     if source == "constant":
@@ -176,5 +185,5 @@ def two_layer(
 
 def penalty(objective: Objective, theta: np.ndarray, X: np.ndarray) -> np.ndarray:
     """Return λ‖w‖², shape (replicas,), w being the weights of the features."""
-    weights = theta[: features(objective.model, X).shape[1]]
+    weights = theta[: feature_count(objective.model, X)]
     return objective.regularization * (weights**2).sum(axis=0)

@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.sgd.parts.datasets import true_function
 from stages.sgd.parts.losses import LOSSES
-from stages.sgd.parts.models import features, output, penalty
+from stages.sgd.parts.models import feature_count, output, penalty
 from stages.sgd.recipes.schema import Objective
 
 
@@ -34,7 +34,7 @@ def verdicts(
         distance = output(stated.model, theta, x[:, None]) - true_function(x)[:, None]
         return {"rmse": np.sqrt((distance**2).mean(axis=0))}
     margins = y[:, None] * output(stated.model, theta, X)
-    norms = np.linalg.norm(theta[: features(stated.model, X).shape[1]], axis=0)
+    norms = np.linalg.norm(theta[: feature_count(stated.model, X)], axis=0)
     return {
         "accuracy": (margins > 0).mean(axis=0),
         "margin": np.divide(margins.min(axis=0), norms, out=np.zeros_like(norms), where=norms > 0),
@@ -55,7 +55,7 @@ def summands(
         return {}
     z = output(stated.model, theta, X)
     means = {f"{name}_loss": LOSSES[name](z, y[:, None]).mean(axis=0) for name in CLASSIFIERS}
-    weights = theta[: features(stated.model, X).shape[1]]
+    weights = theta[: feature_count(stated.model, X)]
     return means | {"squared_norm": (weights**2).sum(axis=0)}
 
 

@@ -113,6 +113,12 @@ class Recipe(Choices):
         """What follows the features in output, gradient and log, nothing left open."""
         return _sources(self.intercept, self.objective.model == "affine")
 
+    @property
+    def follows(self) -> bool:
+        """Whether anything follows the features."""
+        one = self.sources
+        return not one.output == one.gradient == one.log == "none"
+
     def steps_an_epoch(self, examples: int) -> int:
         """Return the steps of a whole epoch when so many examples are trained on."""
         return self.steps or max(1, examples // self.batch.size)
