@@ -200,7 +200,16 @@ for name in ("parts/datasets", "parts/scores", "parts/draws", "parts/logs"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
 for name in ("together", "deviations", "by_numpy"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
-SEARCH = ("candidates", "vocabulary", "columns", "values", "intervals", "search", "decoding")
+SEARCH = (
+    "candidates",
+    "vocabulary",
+    "columns",
+    "values",
+    "intervals",
+    "search",
+    "decoding",
+    "reading",
+)
 LAWS = ("summaries", "rivals", "likelihood", "explanations")
 for name in (*SEARCH, *LAWS):
     BY_FILE[f"stages/sgd/diagnosis/{name}.py"] = DIAGNOSE
