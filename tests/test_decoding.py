@@ -13,6 +13,7 @@ from stages.sgd.deviations import replace
 from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.diagnosis.decoding import probability
 from stages.sgd.diagnosis.explanations import orders_of, unseeded
+from stages.sgd.diagnosis.reading import touching
 from stages.sgd.recipes.recipe import Problem
 
 STEPS = 60
@@ -92,6 +93,31 @@ def test_a_rate_that_a_factor_makes_is_read_off_a_curve(search):
     curve = written("logistic", log=log, learning_rate=0.1 / 30)
     found = orders_of(case_of("logistic", curve, search)).run()
     assert {d.rate for d in found} == {float(f"{0.1 / 30:.15g}")}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rate"),
+    [  # the first step moves the objective by a digit; it ends where the objective is least
+        ({"start": {"law": "uniform", "stream": "numpy"}, "order": {"seed": 155_074}}, 0.01),
+        ({"order": {"seed": 658_728}}, 0.05),
+    ],
+)
+def test_a_rate_that_the_first_step_hardly_tells_is_read_off_a_curve(fields, rate, search):
+    log = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("logistic", log=log, learning_rate=rate, **fields)
+    orders = orders_of(case_of("logistic", curve, search))
+    found = orders.run()
+    assert max(found, key=lambda d: d.score).rate == rate
+    assert not orders.refutes(found[0].recipe)
+
+
+@pytest.mark.parametrize(
+    ("bottom", "expected"), [(0.0, True), (2e-6, True), (2e-3, False), (-2e-3, False)]
+)
+def test_a_parabola_touches_zero_between_points(bottom, expected):
+    at = np.linspace(-1.03, 0.97, 11)[:, None]
+    assert touching(at**2 * 1e-3 + bottom, 1e-6) == expected
+    assert touching(-(at**2) * 1e-3 - bottom, 1e-6) == expected
 
 
 def test_a_rate_that_is_no_short_decimal_refutes_nothing(search):

@@ -60,7 +60,11 @@ def solved(
         ))  # fmt: skip
     if among:
         return found
-    for some_grid, some_off in ((grid, off), dips(ground, some, row, grid, off, value)):
+
+    def misses(eta: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return values_at(ground, [some[n].recipe for n in columns], row, eta) - value
+
+    for some_grid, some_off in ((grid, off), dips(misses, grid, off)):
         close = np.abs(some_off) <= slack
         crossing = (some_off[:-1] * some_off[1:] <= 0) & ~close[:-1] & ~close[1:]
         for g, n in zip(*np.nonzero(crossing), strict=True):
@@ -104,14 +108,17 @@ def _values(ground: Ground, some: list[Candidate], row: int, grid: np.ndarray) -
 
 
 def dips(
-    ground: Ground,
-    some: list[Candidate],
-    row: int,
-    grid: np.ndarray,
-    off: np.ndarray,
-    value: float,
+    misses: Callable[[np.ndarray, np.ndarray], np.ndarray], grid: np.ndarray, off: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a finer grid where a value comes nearest without crossing: both roots may be there."""
+    """Return a finer grid where a value comes nearest without crossing: both roots may be there.
+
+    Parameters
+    ----------
+    misses : callable
+        How far the values at learning rates (points, chosen) of chosen columns are off.
+    grid, off : numpy.ndarray, shape (points, columns)
+        Logarithms of learning rates, and how far the values there are off.
+    """
     depth = np.abs(off[1:-1])
     same = (off[:-2] * off[1:-1] > 0) & (off[1:-1] * off[2:] > 0)
     dip = same & (depth < np.abs(off[:-2])) & (depth < np.abs(off[2:]))
@@ -122,8 +129,7 @@ def dips(
     begin, end = (np.take_along_axis(grid, (deepest + k)[None], 0)[0] for k in (0, 2))
     finer = begin + np.linspace(0, 1, FINER)[:, None] * (end - begin)
     found = np.full(finer.shape, np.nan)
-    recipes = [some[n].recipe for n in columns]
-    found[:, columns] = values_at(ground, recipes, row, np.exp(finer[:, columns])) - value
+    found[:, columns] = misses(np.exp(finer[:, columns]), columns)
     return finer, found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.columns import Quest
-from stages.sgd.diagnosis.intervals import crossings, simplest
+from stages.sgd.diagnosis.intervals import crossings, dips, simplest
 from stages.sgd.diagnosis.values import logged
 from stages.sgd.recipes.recipe import Recipe
 
@@ -17,6 +17,8 @@ POINTS = 22  # learning rates tried before a value is solved for
 DIGITS = 3  # most of a learning rate that is solved for
 BEAMS = 3000, 300  # orders followed at once, over the first values and later
 FIRST = 3  # how many values are the first
+WIDE = 0.1  # logarithm of learning rates between which too many decimals lie
+TOUCH = 0.03  # of the second difference: how wrong the vertex of a parabola may be
 WIDER = 1.5  # than what the ends of an interval of learning rates tell
 
 
@@ -76,7 +78,9 @@ class Reader:
         """Return the learning rates that the first value which depends on η allows.
 
         First the short decimals and what a factor of the gradient makes of some, then the others.
+        Where the value hardly depends on η, common learning rates take the place of all.
         """
+        common = {Rate(eta, 0.0) for eta in self.quest.search.rates.common}
         every, one = np.arange(self.many), np.ones(self.many)
         ahead = int(self.before)
         begun = self.step(self.start(self.many), every, 0 * one)
@@ -92,7 +96,8 @@ class Reader:
             self.step(state := self.start(self.many), every, one)
             same = state == self.start(self.many)
             if not same.all(axis=tuple(range(state.ndim - 1))).any():
-                return [], []
+                self.unsure = True
+                return sorted(common), []
             if self.recipe.schedule.law != "constant":
                 self.unsure = True
                 return [], []
@@ -104,10 +109,20 @@ class Reader:
         lower, upper = np.log(self.bounds.lower), np.log(self.bounds.upper)
         grid = np.linspace(lower, upper, POINTS)
         off = np.array([self.pairs(float(np.exp(g)), last) for g in grid]) - value
-        low, which = np.nonzero(off[:-1] * off[1:] < 0)
-        if not len(low):
-            return [], []
-        a, b, fa, fb = grid[low], grid[low + 1], off[low, which], off[low + 1, which]
+
+        def misses(eta: np.ndarray, columns: np.ndarray) -> np.ndarray:
+            return np.array([self.first(each, seen[:, columns]) for each in eta]) - value
+
+        whole, brackets = np.repeat(grid[:, None], off.shape[1], axis=1), []
+        finer, lowest = dips(misses, whole, off)
+        self.unsure = bool(touching(lowest, slack).any())
+        for some, missed in ((whole, off), (finer, lowest)):
+            low, which = np.nonzero(missed[:-1] * missed[1:] < 0)
+            ends = (part[low + k, which] for part in (some, missed) for k in (0, 1))
+            brackets.append([which, *ends])
+        which, a, b, fa, fb = (np.concatenate(part) for part in zip(*brackets, strict=True))
+        if not len(which):
+            return sorted(common) if self.unsure else [], []
         seen = seen[:, which]
 
         def miss(log_eta: np.ndarray) -> np.ndarray:
@@ -115,10 +130,13 @@ class Reader:
 
         b, fb = crossings(miss, a, b, fa, fb, slack / 100)
         slope = np.abs(miss(b + 1e-4) - fb) / 1e-4
-        width = np.minimum(1.5 * (slack + np.abs(fb)) / np.maximum(slope, 1e-300), 0.1)
+        width = 1.5 * (slack + np.abs(fb)) / np.maximum(slope, 1e-300)
         short, others = set(), []
         free = () if self.recipe.penalised else self.quest.vocabulary.factors
         for x, w in zip(b[np.abs(fb) <= slack], width[np.abs(fb) <= slack], strict=True):
+            if w > WIDE:
+                self.unsure = True
+                continue
             ends, found = np.exp([x - w, x + w, x]), len(short)
             for factor in (1.0, *free):
                 for eta in islice(simplest(*(ends / factor).tolist()), 1):
@@ -126,7 +144,7 @@ class Reader:
                         short.add(Rate(float(f"{eta * factor:.15g}"), 0.0))
             if len(short) == found:
                 others.append(Rate(float(np.exp(x)), float(w)))
-        return sorted(short), others
+        return sorted(short | common if self.unsure else short), others
 
     def read(self, rates: list[Rate]) -> Iterator[tuple[float, list[tuple[np.ndarray, ...]]]]:
         """Yield each learning rate that some order makes agree with every digit.
@@ -169,3 +187,15 @@ class Reader:
         for rate in dict.fromkeys(eta.tolist()):
             which = np.flatnonzero(eta == rate)
             yield rate, list(zip(orders[which], certain[which], strict=True))
+
+
+def touching(off: np.ndarray, slack: float) -> np.ndarray:
+    """Say of each column whether what it is off comes near 0 and turns back, shape (columns,)."""
+    if len(off) < 3:
+        return np.zeros(off.shape[1], bool)
+    least = np.clip(np.abs(off).argmin(axis=0), 1, len(off) - 2)
+    before, at, after = (np.take_along_axis(off, (least + k)[None], 0)[0] for k in (-1, 0, 1))
+    bend = before - 2 * at + after
+    vertex = at - (after - before) ** 2 / (8 * bend)
+    same = (off[:-1] * off[1:] > 0).all(axis=0)
+    return same & (np.abs(vertex) <= 2 * slack + TOUCH * np.abs(bend))
