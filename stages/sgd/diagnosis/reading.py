@@ -19,7 +19,7 @@ BEAMS = 3000, 300  # orders followed at once, over the first values and later
 FIRST = 3  # how many values are the first
 WIDE = 0.1  # logarithm of learning rates between which too many decimals lie
 TOUCH = 0.03  # of the second difference: how wrong the vertex of a parabola may be
-WIDER = 1.5  # than what the ends of an interval of learning rates tell
+WIDER = 1.5  # than a straight line says that a value, or a learning rate, may be off
 
 
 class Rate(NamedTuple):
@@ -34,7 +34,6 @@ class Reader:
 
     def __init__(self, quest: Quest, recipe: Recipe) -> None:
         self.quest, self.recipe, self.where = quest, recipe, quest.ground.setting(recipe)
-        self.bounds = quest.search.rates
         self.values, self.slack = quest.curve.values, quest.slack
         self.batch = Batch([recipe], [self.where.trained], 1)
         self.many = len(self.where.trained[1])
@@ -80,7 +79,8 @@ class Reader:
         First the short decimals and what a factor of the gradient makes of some, then the others.
         Where the value hardly depends on η, common learning rates take the place of all.
         """
-        common = {Rate(eta, 0.0) for eta in self.quest.search.rates.common}
+        rates = self.quest.search.rates
+        common = {Rate(eta, 0.0) for eta in rates.common}
         every, one = np.arange(self.many), np.ones(self.many)
         ahead = int(self.before)
         begun = self.step(self.start(self.many), every, 0 * one)
@@ -106,8 +106,7 @@ class Reader:
         if ahead:
             seen = np.stack([np.repeat(every, len(last)), np.tile(last, self.many)])
         value, slack = self.values[at], self.slack[at]
-        lower, upper = np.log(self.bounds.lower), np.log(self.bounds.upper)
-        grid = np.linspace(lower, upper, POINTS)
+        grid = np.linspace(np.log(rates.lower), np.log(rates.upper), POINTS)
         off = np.array([self.pairs(float(np.exp(g)), last) for g in grid]) - value
 
         def misses(eta: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -130,15 +129,15 @@ class Reader:
 
         b, fb = crossings(miss, a, b, fa, fb, slack / 100)
         slope = np.abs(miss(b + 1e-4) - fb) / 1e-4
-        width = 1.5 * (slack + np.abs(fb)) / np.maximum(slope, 1e-300)
+        width = WIDER * (slack + np.abs(fb)) / np.maximum(slope, 1e-300)
         short, others = set(), []
-        free = () if self.recipe.penalised else self.quest.vocabulary.factors
+        factors = self.quest.vocabulary.factors(self.recipe)
         for x, w in zip(b[np.abs(fb) <= slack], width[np.abs(fb) <= slack], strict=True):
             if w > WIDE:
                 self.unsure = True
                 continue
             ends, found = np.exp([x - w, x + w, x]), len(short)
-            for factor in (1.0, *free):
+            for factor in factors:
                 for eta in islice(simplest(*(ends / factor).tolist()), 1):
                     if float(f"{eta:.{DIGITS - 1}e}") == eta:
                         short.add(Rate(float(f"{eta * factor:.15g}"), 0.0))

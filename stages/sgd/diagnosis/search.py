@@ -227,8 +227,7 @@ class Digits(Quest):
 
     def decimals(self, c: Candidate) -> Iterator[float]:
         """Yield short decimals in an interval, and what a factor of the gradient makes of some."""
-        free = () if c.recipe.penalised else self.vocabulary.factors
-        for factor in (1.0, *free):
+        for factor in self.vocabulary.factors(c.recipe):
             for eta in simplest(*(each / factor for each in (c.lower, c.upper, c.star))):
                 yield float(f"{eta * factor:.15g}")
 

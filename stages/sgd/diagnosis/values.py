@@ -17,7 +17,7 @@ def logged(
     log = recipe.log
     if log.value == "sampled" and log.moment == "before":
         return epoch.losses[chosen[:, None], columns]
-    width = len(recipe_width(recipe, where))
+    width = recipe_width(recipe, where)
     if log.value == "sampled":
         part = Epoch(
             epoch.examples[chosen][:, :, columns], epoch.z, epoch.y,
@@ -44,7 +44,7 @@ def line(
     X, y = where.held_out if recipe.log.value == "held_out" else where.trained
     if recipe.network:
         return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
-    width = len(recipe_width(recipe, where))
+    width = recipe_width(recipe, where)
     base, slope = base[:width], slope[:width]
     table = recipe_inputs(recipe, X, y)["log"]
     z, dz, label = table @ base, table @ slope, y[:, None]
@@ -63,8 +63,8 @@ def line(
     return value
 
 
-def recipe_width(recipe: Recipe, where: Setting) -> range:
-    """Return the entries of a recipe's θ."""
+def recipe_width(recipe: Recipe, where: Setting) -> int:
+    """Return how many entries a recipe's θ has."""
     if recipe.network:
-        return range(3 * recipe.objective.hidden)
-    return range(feature_count(recipe.objective.model, where.trained[0]) + recipe.follows)
+        return 3 * recipe.objective.hidden
+    return feature_count(recipe.objective.model, where.trained[0]) + recipe.follows

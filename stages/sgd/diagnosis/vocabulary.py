@@ -74,7 +74,7 @@ class Vocabulary:
             if value != get(base, field)
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
-        self.factors = [f for f in factors if f]
+        self._factors = [f for f in factors if f]
         listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
@@ -192,6 +192,10 @@ class Vocabulary:
                     continue
                 if fine(other, one):
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
+
+    def factors(self, recipe: Recipe) -> list[float]:
+        """Return what may multiply a recipe's learning rate without a difference."""
+        return [1.0, *([] if recipe.penalised else self._factors)]
 
     def goes(self, choice: Sequence[Option], chosen: Sequence[Option]) -> bool:
         """Say whether options go together and each of them matters."""
