@@ -26,7 +26,7 @@ def converges(
     fall; qualified otherwise, and where there are fewer than ten epochs.
     """
     if losses.shape[1] < 10:
-        words = f"The loss of {name} has {losses.shape[1]} epochs, too few to tell its course."
+        words = f"The loss of {name} has too few epochs ({losses.shape[1]}) to tell its course."
         return Finding("qualified", words, {"epochs": losses.shape[1]})
     found = trend(losses) | {"objective": reached, "optimum": optimum}
     fall = found["first"] - found["least"]
