@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from stages.common import files
 from stages.diagnose import curve_values, read_curve, searched
 from stages.sgd.deviations import deviations
-from stages.sgd.diagnosis.columns import Ground
-from stages.sgd.diagnosis.explanations import WAYS, credible
+from stages.sgd.diagnosis.explanations import credible
+from stages.sgd.diagnosis.ground import Ground
+from stages.sgd.diagnosis.ways import WAYS
 from stages.sgd.recipes.recipe import Problem
 
 Values = dict[str, Any]  # plain ones

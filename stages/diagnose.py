@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,16 @@ from stages.cluster import shards
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations, undo
 from stages.sgd.diagnosis.candidates import Curve, Search
-from stages.sgd.diagnosis.columns import Ground
 from stages.sgd.diagnosis.explanations import (
-    WAYS,
     Answer,
-    Case,
     bands,
     credible,
-    explain,
     sentence,
     told,
 )
+from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
+from stages.sgd.diagnosis.ways import LONGEST, WAYS, Case, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Choices, Problem, Recipe
@@ -75,19 +74,20 @@ def main(name: str) -> None:
     try:
         case_of(given, stated, search, section, curve)
         values = plain(stated), section.model_dump(), search.model_dump(), plain(given)
-        pieces = [(*values, curve_values(curve), [way]) for way in WAYS]
-        answers: dict[int, Answer] = {}
+        pieces = [(*values, curve_values(curve), [way]) for way in LONGEST]
+        answers: dict[str, Answer] = {}
         for n, answer in shards.spread(searched, pieces, name):
-            answers[n] = answer
-            if 0 in answers and answers[0].found:  # whatever the others would find
-                answers = {0: answers[0]}
+            answers[LONGEST[n]] = answer
+            known = list(takewhile(answers.get, WAYS))
+            if found := [k for k, way in enumerate(known) if answers[way].found]:
+                known = known[: found[0] + 1]  # whatever the others would find
                 break
     except ValidationError as error:
         _refuse(key, error.errors()[0]["msg"].removeprefix("Value error, "))
     except ValueError as error:
         _refuse(key, str(error))
-    tried = sum(answer.tried for answer in answers.values())
-    write(name, stated, section, curve, answers[max(answers)]._replace(tried=tried))
+    tried = sum(answers[way].tried for way in known)
+    write(name, stated, section, curve, answers[known[-1]]._replace(tried=tried))
 
 
 def plain(section: Section) -> dict[str, Any]:

@@ -27,11 +27,11 @@ from pydantic import ValidationError
 
 from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Curve, Search
-from stages.sgd.diagnosis.explanations import WAYS, Case, credible, explain
-from stages.sgd.diagnosis.explanations import unseeded as unseeded_by
+from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.rivals import METHODS
-from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.vocabulary import overlap
+from stages.sgd.diagnosis.ways import LONGEST, WAYS, Case, explain
+from stages.sgd.diagnosis.ways import unseeded as unseeded_by
 from stages.sgd.parts import datasets
 from stages.sgd.parts.logs import setting
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
@@ -138,8 +138,7 @@ def case_of(name, curve, search, rate=None):
 
 
 def digits_of(*given):
-    digits = Digits(*case_of(*given).quest(given[2], seeded=True))
-    return digits, digits.run()
+    return explain(case_of(*given), [way for way in WAYS if way != "unseeded"])
 
 
 def run_scalar(name, program):
@@ -151,15 +150,19 @@ def run_scalar(name, program):
         return []
 
 
+def fields_of(recipe, unit, rows):
+    """Return what a recipe sets, so long that it logs so many values."""
+    fields = recipe.model_dump(exclude_defaults=True, exclude={"objective", "dataset", "replicas"})
+    length = {"updates": rows} if unit == "step" else {"epochs": rows}
+    if unit == "step" and recipe.log.every != 1:
+        length = {"updates": rows * recipe.log.every}
+    return {k: v for k, v in fields.items() if k not in ("updates", "epochs")} | length
+
+
 def writes(recipe, name, curve):
     """Say whether a scalar loop of a recipe writes the curve, digit for digit."""
-    fields = recipe.model_dump(exclude_defaults=True, exclude={"objective", "dataset", "replicas"})
     rows = len(curve.values)
-    length = {"updates": rows} if curve.unit == "step" else {"epochs": rows}
-    if curve.unit == "step" and recipe.log.every != 1:
-        length = {"updates": rows * recipe.log.every}
-    fields = {k: v for k, v in fields.items() if k not in ("updates", "epochs")} | length
-    logged = np.array(run_scalar(name, fields)[:rows])
+    logged = np.array(run_scalar(name, fields_of(recipe, curve.unit, rows))[:rows])
     room = curve.halves + 1e-4 * np.abs(curve.values) * (recipe.precision == "float32")
     return len(logged) == rows and bool((np.abs(logged - curve.values) <= 1.01 * room).all())
 
@@ -176,14 +179,11 @@ def one_seeded(search, unit, seed):
             break
         seed += 100_000
     curve = curve_of(recipe, logged)
-    _, explained = digits_of(name, curve, search)
+    explained = digits_of(name, curve, search).found
     if not explained:
         note("missed", name, program)
         return False, False
-    best = explained[0]
-    return True, not writes(
-        best.recipe.model_copy(update={"learning_rate": best.star}), name, curve
-    )
+    return True, not writes(explained[0].recipe, name, curve)
 
 
 def seeded(count, search, pool):
@@ -203,11 +203,11 @@ def one_solution(search, path):
     unit = "epoch" if "s07" in solution["id"] else "step"
     curve = make(unit, run["logged_at"], [f"{v:.9g}" for v in run["logged"]])
     begin = time.process_time()
-    digits, explained = digits_of(solution["problem"], curve, search)
-    rates = sorted({f.star for f in explained})
-    note(solution["id"], solution["facts"]["rate"], rates[:4], len(explained),
-         f"{time.process_time() - begin:.0f} s", digits.tried)  # fmt: skip
-    return bool(explained)
+    answer = digits_of(solution["problem"], curve, search)
+    rates = sorted({f.recipe.learning_rate for f in answer.found})
+    note(solution["id"], solution["facts"]["rate"], rates[:4], len(answer.found),
+         f"{time.process_time() - begin:.0f} s", answer.tried)  # fmt: skip
+    return bool(answer.found)
 
 
 def solutions(search, pool):
@@ -314,7 +314,7 @@ def time_of(count, search, pool):
         texts = texts_of(write_submissions.foreign("momentum", "logistic", fields, 100, rng))
         curve = make(unit, range(1, len(texts) + 1), texts)
         begin = time.perf_counter()
-        list(pool.map(partial(explain, case_of("logistic", curve, search)), [[w] for w in WAYS]))
+        list(pool.map(partial(explain, case_of("logistic", curve, search)), [[w] for w in LONGEST]))
         slowest = max(slowest, time.perf_counter() - begin)
     say(f"slowest of {count} submissions that both searches see", f"{slowest:.0f} s")
 

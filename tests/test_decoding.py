@@ -12,8 +12,8 @@ from stages.common import parameters
 from stages.sgd.deviations import replace
 from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.diagnosis.decoding import probability
-from stages.sgd.diagnosis.explanations import orders_of, unseeded
 from stages.sgd.diagnosis.reading import touching
+from stages.sgd.diagnosis.ways import orders_of, unseeded
 from stages.sgd.recipes.recipe import Problem
 
 STEPS = 60

@@ -29,8 +29,9 @@ from stages.common import files, parameters
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis import intervals
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
-from stages.sgd.diagnosis.columns import Columns, Ground
+from stages.sgd.diagnosis.columns import Columns
 from stages.sgd.diagnosis.explanations import Answer, Explanation, bands, judged, sentence
+from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Laws, Scored
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Method, Rival
@@ -181,10 +182,10 @@ def test_a_random_seeded_recipe_is_found_or_its_class(seed, scratch):
     problem = parameters.load(f"problems.{name}", Problem)
     values = scalar.Program(problem.objective.model_dump() | {"dataset": problem.dataset}, fields)
     curve = curve_of(recipe, values.run()["logged"])
-    digits, found = digits_of(name, curve, search.model_copy(update={"at_once": 1}))
-    assert found, fields
-    assert digits.tried > 0
-    rates = {round(f.star, 9) for f in found}
+    answer = digits_of(name, curve, search.model_copy(update={"at_once": 1}))
+    assert answer.found, fields
+    assert answer.tried > 0
+    rates = {round(f.recipe.learning_rate, 9) for f in answer.found}
     assert any(abs(r - fields["learning_rate"]) < 1e-9 for r in rates) or recipe.penalised
 
 
@@ -205,8 +206,9 @@ def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
     curve = curve_of(recipe, write_submissions.logged(name, fields))
     search = parameters.load("search", Search)
     few = search.model_copy(update={"at_once": search.at_once if known else 1})
-    _, found = digits_of(name, curve, few, known)
-    assert any(f.star == 0.07 and slips(f.recipe, name) == slips(recipe, name) for f in found)
+    found = [e.recipe for e in digits_of(name, curve, few, known).found]
+    wanted = slips(recipe, name)
+    assert any(r.learning_rate == 0.07 and slips(r, name) == wanted for r in found)
 
 
 @pytest.mark.parametrize("slip", [{}, {"update": "u_b_a"}])
@@ -215,9 +217,9 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
     fields |= slip | {"learning_rate": 0.007, "epochs": 20}
     curve = make("epoch", range(1, 21), texts_of(write_submissions.logged("two_layer", fields)))
     one = parameters.load("search", Search).model_copy(update={"at_once": 1})
-    _, found = digits_of("two_layer", curve, one)
+    found = [e.recipe for e in digits_of("two_layer", curve, one).found]
     update = slip.get("update", "simultaneous")
-    assert any(f.star == 0.007 and f.recipe.update == update for f in found)
+    assert any(r.learning_rate == 0.007 and r.update == update for r in found)
 
 
 @pytest.mark.parametrize(
@@ -239,9 +241,10 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
 def test_a_seeded_program_whose_learning_rate_is_not_stated_is_found(name, fields, at_once):
     recipe = recipe_of(name, fields)
     few = parameters.load("search", Search).model_copy(update={"at_once": at_once})
-    _, found = digits_of(name, curve_of(recipe, write_submissions.logged(name, fields)), few)
+    curve = curve_of(recipe, write_submissions.logged(name, fields))
+    found = [e.recipe for e in digits_of(name, curve, few).found]
     wanted = fields["learning_rate"], slips(recipe, name)
-    assert wanted in [(f.star, slips(f.recipe, name)) for f in found]
+    assert wanted in [(r.learning_rate, slips(r, name)) for r in found]
 
 
 def test_a_small_learning_rate_is_told_by_all_values_together():
@@ -250,8 +253,8 @@ def test_a_small_learning_rate_is_told_by_all_values_together():
     values = write_submissions.logged("logistic", fields)
     curve = make("epoch", range(1, 41), texts_of(values))
     none = parameters.load("search", Search).model_copy(update={"at_once": 0})
-    _, found = digits_of("logistic", curve, none)
-    assert found[0].star == pytest.approx(3.8889e-5, rel=1e-4)
+    best = digits_of("logistic", curve, none).found[0].recipe
+    assert best.learning_rate == pytest.approx(3.8889e-5, rel=1e-4)
 
 
 def test_learning_rates_side_by_side_are_each_alone(monkeypatch):

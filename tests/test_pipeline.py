@@ -203,14 +203,17 @@ for name in ("together", "deviations", "by_numpy"):
 SEARCH = (
     "candidates",
     "vocabulary",
+    "ground",
+    "crowd",
     "columns",
     "values",
+    "sieve",
     "intervals",
     "search",
     "decoding",
     "reading",
 )
-LAWS = ("summaries", "rivals", "likelihood", "explanations")
+LAWS = ("summaries", "rivals", "likelihood", "explanations", "ways")
 for name in (*SEARCH, *LAWS):
     BY_FILE[f"stages/sgd/diagnosis/{name}.py"] = DIAGNOSE
 

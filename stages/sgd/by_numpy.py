@@ -35,7 +35,7 @@ def shared(recipe: Recipe) -> tuple[object, ...]:
 
 
 class Batch:
-    """What each column computes: `replicas` columns for each recipe.
+    """What each column computes: so many columns for each recipe.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ class Batch:
         They agree in what `shared` returns.
     examples : sequence of (X, y)
         What each trains on, its labels as it codes them.
-    replicas : int
-        Columns of each.
+    replicas : int or numpy.ndarray of int
+        Columns of each, or of each column which recipe it follows.
     derivatives : mapping
         By loss and rule.
     """
@@ -53,7 +53,7 @@ class Batch:
         self,
         recipes: Sequence[Recipe],
         examples: Sequence[Examples],
-        replicas: int,
+        replicas: int | np.ndarray,
         derivatives: Mapping[tuple[str, str], Derivative] = DERIVATIVES,
     ) -> None:
         one = recipes[0]
@@ -69,7 +69,10 @@ class Batch:
         )
         self.size = 3 * one.objective.hidden if self.network else widest
         self.target = np.concatenate([table["y"] for table in tables]).astype(self.dtype)
-        self.first = np.repeat(firsts, replicas) if len(tables) > 1 else None
+        which = replicas
+        if isinstance(replicas, int):
+            which = np.repeat(np.arange(len(recipes)), replicas)
+        self.first = np.take(firsts, which) if len(tables) > 1 else None
         if np.array_equal(self.output, self.gradient):
             self.gradient = self.output
         self.log = None if np.array_equal(self.output, self.log) else self.log[-1] - self.output[-1]
@@ -79,7 +82,7 @@ class Batch:
             """Return a column a replica, or a single one where all recipes agree."""
             rows = np.array(list(values), self.dtype).reshape(len(recipes), -1).T
             alike = (rows == rows[:, :1]).all()
-            return rows[:, :1].copy() if alike else np.repeat(rows, replicas, axis=1)
+            return rows[:, :1].copy() if alike else rows.take(which, axis=1)
 
         self.reduction = column(
             1 / r.batch.size if r.batch.reduction == "mean" else 1 for r in recipes

@@ -37,14 +37,15 @@ class Search(Section):
     ----------
     at_once : int
         How many of `deviations` a candidate may have.
-    most : int
-        About how many candidates with each choice of log are held against the digits.
+    most, solved : int
+        About how many candidates with each choice of log are held against the digits, at the
+        common learning rates, and with a rate that is solved for.
     replicas : int
         Of each candidate, where curves are compared in distribution.
     steps : int
         So many of the curve's first steps are compared so.
     rates : Rates
-        Bounds of the learning rate, and what is tried first where it is slow to solve for.
+        Bounds of the learning rate, and those that are common.
     choices, unseeded : Free
         What a candidate must choose and no problem asks for, where its program was seeded and
         where it was not.
@@ -54,6 +55,7 @@ class Search(Section):
 
     at_once: Annotated[int, Field(ge=0, le=4)]
     most: Count
+    solved: Count
     replicas: Replicas
     steps: Count
     rates: Rates

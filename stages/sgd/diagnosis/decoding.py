@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import Quest
+from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.reading import Rate, Reader
 from stages.sgd.diagnosis.search import turns
 from stages.sgd.recipes.recipe import Recipe

@@ -1,13 +1,14 @@
 """Learning rates as intervals: solved for from one value, and narrowed by the next."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import ENTRIES, Columns, Ground, single
+from stages.sgd.diagnosis.columns import Columns, single
+from stages.sgd.diagnosis.ground import ENTRIES, Ground
 from stages.sgd.recipes.recipe import Recipe
 
 GRID, COARSE = 33, 13  # rates at which a value is computed before it is solved for
@@ -33,18 +34,11 @@ def solved(
     row: int,
     value: float,
     slack: float,
-    among: Sequence[float] = (),
 ) -> list[Candidate]:
-    """Narrow each candidate's learning rates to where a row is what was logged.
-
-    Where some are given, to those among them.
-    """
+    """Narrow each candidate's learning rates to where a row is what was logged."""
     few = len(some[0].options) <= len(ground.vocabulary.choices[0]) + 1
     smooth = single(ground, [c.recipe for c in some], row)
-    if among:
-        grid = np.tile(np.log(np.sort(among))[:, None], len(some))
-    else:
-        grid = _grid(some, None if smooth else 2 if few else 1)
+    grid = _grid(some, None if smooth else 2 if few else 1)
     off = _values(ground, some, row, grid) - value
     near = np.abs(off) <= slack
     found, brackets = [], []
@@ -58,8 +52,6 @@ def solved(
         found.append(some[n]._replace(
             lower=float(np.exp(ends[0])), upper=float(np.exp(ends[1])), star=star, free=True
         ))  # fmt: skip
-    if among:
-        return found
 
     def misses(eta: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return values_at(ground, [some[n].recipe for n in columns], row, eta) - value

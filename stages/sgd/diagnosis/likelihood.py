@@ -12,7 +12,8 @@ import numpy as np
 
 from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import ENTRIES, Columns, Quest, apart
+from stages.sgd.diagnosis.columns import Columns, apart
+from stages.sgd.diagnosis.ground import ENTRIES, Quest
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe

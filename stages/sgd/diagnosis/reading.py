@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.columns import Quest
+from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.intervals import crossings, dips, simplest
 from stages.sgd.diagnosis.values import logged
 from stages.sgd.recipes.recipe import Recipe

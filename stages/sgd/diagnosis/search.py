@@ -5,13 +5,14 @@ is not stated is solved for from the first value that depends on it: an interval
 values narrow until a short decimal in it reproduces every digit.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
 import numpy as np
 
 from stages.sgd.diagnosis.candidates import Option
-from stages.sgd.diagnosis.columns import Columns, Quest, apart
+from stages.sgd.diagnosis.columns import Columns, apart
+from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
 from stages.sgd.recipes.recipe import Recipe
@@ -27,7 +28,6 @@ class Digits(Quest):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.most = self.search.most // (SLOW if self.vocabulary.base.network else 1)
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
         self.late = [o for o in self.vocabulary.options if o.kind in late]
@@ -39,20 +39,12 @@ class Digits(Quest):
     def run(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations that agree with every digit.
 
-        What an epoch logs jumps with the learning rate, and to solve for it takes long: common
-        rates are tried first, of all candidates, and of fewer what lies between them.
+        Of each choice of log about `search.solved` are tried, of what an epoch logs fewer: it jumps
+        with the learning rate, and to solve for that takes long.
         """
-        if self.curve.unit == "step" or self.rate:
-            return self._levels(self.most)
-        found = self._levels(self.most, self.search.rates.common)
-        return found or self._levels(self.most // SLOW)
-
-    def _levels(self, whole: int, among: Sequence[float] = ()) -> list[Candidate]:
-        """Try candidates with ever more deviations, about so many with each choice of log.
-
-        Their learning rates are solved for, or found among those given.
-        """
-        self.among = among
+        whole = self.search.solved // (1 if self.curve.unit == "step" else SLOW)
+        if self.vocabulary.base.network:
+            whole //= SLOW
         self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)
         self.starts: dict[object, list[Candidate]] = {}
         self.solved: dict[object, list[Candidate]] = {}
@@ -164,7 +156,7 @@ class Digits(Quest):
         for part in apart(self.ground, [c.recipe for c in candidates], row):
             some = [candidates[n] for n in part]
             at = self.curve.values[row], self.slack[row]
-            found += solved(self.ground, some, row, *at, self.among)
+            found += solved(self.ground, some, row, *at)
         return found
 
     def expanded(self, a: int, b: int, c: int) -> list[Candidate]:

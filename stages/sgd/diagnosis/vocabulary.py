@@ -228,7 +228,7 @@ class Vocabulary:
 
         The likeliest come first.
         """
-        fitting = [o for o in options if all(self._fit(o, g) for g in (*choice, *given))]
+        fitting = [o for o in options if all(self.fit(o, g) for g in (*choice, *given))]
         sure = all(self.alone[id(o)] for o in given)
         key = size, *map(id, fitting)
         if key not in self.likeliest:
@@ -245,11 +245,11 @@ class Vocabulary:
             return
         for n, option in enumerate(options):
             rest = options[n + 1 :] if size > 1 else ()
-            fitting = [other for other in rest if self._fit(other, option)]
+            fitting = [other for other in rest if self.fit(other, option)]
             for more in self._subsets(fitting, size - 1):
                 yield (option, *more)
 
-    def _fit(self, one: Option, other: Option) -> bool:
+    def fit(self, one: Option, other: Option) -> bool:
         """Say whether two options may go together, as far as the two alone can tell."""
         key = id(one), id(other)
         if key not in self.fits:
@@ -258,7 +258,7 @@ class Vocabulary:
             self.fits[key] = free and (not both or key in self.together)
         return self.fits[key]
 
-    def build(self, options: Sequence[Option]) -> Recipe:
+    def build(self, options: Sequence[Option], **more: Any) -> Recipe:
         """Return the recipe of options that go together; equal sections are the same object."""
         tails: dict[str, dict[str, Any]] = {}
         for option in options:
@@ -273,7 +273,7 @@ class Vocabulary:
                 section = whole.model_copy(update=changes) if changes else whole
                 self.sections[key] = section, changes  # which stay, and so do their ids
             fields[head] = self.sections[key][0]
-        return self.base.model_copy(update=fields)
+        return self.base.model_copy(update=fields | more)
 
 
 def overlap(one: str, other: str) -> bool:

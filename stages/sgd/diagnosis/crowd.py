@@ -1,0 +1,182 @@
+"""Candidates by the hundred thousand: rows of whole numbers, of which few recipes are made.
+
+What depends on some fields is computed once for all candidates that agree in them.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+
+from stages.sgd.diagnosis.candidates import Option
+from stages.sgd.diagnosis.vocabulary import Vocabulary
+from stages.sgd.recipes.combinations import complaints
+from stages.sgd.recipes.recipe import Recipe
+
+EXAMPLES = "data", "start", "order", "batch", "steps", "log"  # say which examples are seen
+
+
+class Recipes(list[Recipe]):
+    """Recipes of which nobody knows where they agree."""
+
+    @classmethod
+    def of(cls, recipes: "Crowd | Sequence[Recipe]") -> "Crowd | Recipes":
+        """Return a crowd as it is, and recipes one by one."""
+        return recipes if isinstance(recipes, Crowd) else cls(recipes)
+
+    def each(self, fields: Sequence[str]) -> tuple[list[Recipe], np.ndarray]:
+        """Return recipes that stand for all, and which stands for each."""
+        return self, np.arange(len(self))
+
+
+class Crowd:
+    """Candidates, each a choice and a set of options, the likeliest first.
+
+    Parameters
+    ----------
+    whole : sequence of Option
+        What candidates choose from.
+    sets : numpy.ndarray of int, shape (candidates, options of each)
+        Positions in `whole`, of the choices before those of the others.
+    build : callable
+        Returns the recipe of options.
+    """
+
+    def __init__(
+        self,
+        whole: Sequence[Option],
+        sets: np.ndarray,
+        build: Callable[[Sequence[Option]], Recipe],
+    ) -> None:
+        self.whole, self.sets, self.build = whole, sets, build
+        self.rows = np.arange(len(sets))
+        self.codes: dict[str, np.ndarray] = {}
+        self.known: dict[Sequence[str], tuple[np.ndarray, np.ndarray]] = {}
+        self.made: dict[int, Recipe] = {}
+        heads = np.array([o.kind.partition(".")[0] for o in whole])
+        radix = (len(heads) + 1) ** np.arange(sets.shape[1], dtype=np.int64)
+        for head in dict.fromkeys(heads):  # other fields are the same in all
+            mine = np.where((heads == head)[sets], sets + 1, 0) @ radix
+            self.codes[head] = np.unique(mine, return_inverse=True)[1].astype(np.int32)
+        for name, (head, value) in DERIVED.items():
+            some, which = self.each((head,))
+            codes = np.unique([value(r) for r in some], return_inverse=True)[1]
+            self.codes[name] = codes[which].astype(np.int32)
+
+    def __len__(self) -> int:
+        """Return how many candidates there are."""
+        return len(self.rows)
+
+    def take(self, rows: np.ndarray) -> "Crowd":
+        """Return some of the candidates, as often as they are asked for."""
+        part = object.__new__(Crowd)
+        part.__dict__ |= self.__dict__ | {"rows": self.rows[rows]}
+        return part
+
+    def each(self, fields: Sequence[str]) -> tuple[list[Recipe], np.ndarray]:
+        """Return recipes that stand for all which agree in some fields, and which for each."""
+        if fields not in self.known:
+            key = np.zeros(len(self.sets), np.int64)
+            for field in filter(self.codes.__contains__, fields):
+                key = key * (self.codes[field].max(initial=0) + 1) + self.codes[field]
+            self.known[fields] = np.unique(key, return_index=True, return_inverse=True)[1:]
+        first, which = self.known[fields]
+        used, which = np.unique(which[self.rows], return_inverse=True)
+        return [self.recipe(n) for n in first[used]], which
+
+    def recipe(self, n: int) -> Recipe:
+        """Return the recipe of a row of `sets`."""
+        if n not in self.made:
+            self.made[n] = self.build(self.options(n))
+        return self.made[n]
+
+    def forget(self) -> None:
+        """Give back the memory of recipes, which can be made again."""
+        self.made.clear()
+
+    def options(self, n: int) -> tuple[Option, ...]:
+        """Return the options of a row of `sets`."""
+        return tuple(self.whole[k] for k in self.sets[n])
+
+
+DERIVED = {  # what parts of a recipe depend on, of the field that has it
+    "follows": ("intercept", lambda recipe: recipe.follows),
+    "size": ("batch", lambda recipe: recipe.batch.size),
+    "loss": ("log", lambda recipe: recipe.log.loss or ""),
+}
+
+
+def grouped(keys: Sequence[Hashable], which: np.ndarray) -> list[np.ndarray]:
+    """Return the positions that have the same key, where `which` says whose key each has."""
+    if not len(which):
+        return []
+    numbers: dict[Hashable, int] = {}
+    number = np.array([numbers.setdefault(key, len(numbers)) for key in keys])[which]
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(number))[:-1])
+
+
+class Everyone:
+    """All candidates that a vocabulary's options make."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        choices = list({id(o): o for choice in vocabulary.choices for o in choice}.values())
+        self.whole, self.first = [*choices, *vocabulary.options], len(choices)
+        ids = [id(o) for o in self.whole]
+        self.at = {one: n for n, one in enumerate(ids)}
+        self.alone = np.array([vocabulary.alone[one] for one in ids])
+        self.fits, self.together = (np.zeros((len(ids), len(ids)), bool) for _ in range(2))
+        for n, option in enumerate(self.whole[self.first :], self.first):
+            for k, other in enumerate(self.whole[:n]):
+                self.fits[n, k] = self.fits[k, n] = vocabulary.fit(option, other)
+                pair = (ids[n], ids[k]) in vocabulary.together
+                self.together[n, k] = self.together[k, n] = pair
+
+    def crowd(self, log: int, size: int, most: int) -> Crowd:
+        """Return the likeliest candidates with so many deviations and one choice of log.
+
+        Each of their options goes with each other, and matters beside one of the others; whether
+        each matters beside all of them a vocabulary says.
+        """
+        sets, found = self._sets(size), []
+        for choice in self.vocabulary.choices:
+            if id(choice[-1]) != log:
+                continue
+            chosen = np.array([self.at[id(o)] for o in choice])
+            some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)]
+            beside = self.together[chosen].any(axis=0)[some]
+            beside |= self.together[some[:, :, None], some[:, None, :]].any(axis=2)
+            some = some[(self.alone[some] | beside).all(axis=1)]
+            found.append(np.hstack([np.tile(chosen, (len(some), 1)), some]))
+        sets = np.concatenate(found)
+        odds = np.array([o.odds for o in self.whole])[sets[:, -size:]] if size else sets
+        likeliest = np.argsort(-odds.prod(axis=1), kind="stable")[:most]
+        sets = sets[likeliest].astype(np.int16)
+        crowd = Crowd(self.whole, sets, self._build)
+        fine = self.alone[sets].all(axis=1)
+        unsure = np.flatnonzero(~fine)
+        some, which = crowd.take(unsure).each(EXAMPLES)
+        fine[unsure] = np.array([self._runs(r) for r in some], bool)[which]
+        return crowd.take(np.flatnonzero(fine))
+
+    def _build(self, options: Sequence[Option]) -> Recipe:
+        return self.vocabulary.build(options, precision="float32")  # which is faster
+
+    def _runs(self, recipe: Recipe) -> bool:
+        """Say whether there are such examples as a recipe wants to see."""
+        base = self.vocabulary.base
+        plain = base.model_copy(update={field: getattr(recipe, field) for field in EXAMPLES})
+        try:
+            return self.vocabulary.trained(plain) > 0 and not any(b for b, _ in complaints(plain))
+        except ValueError:
+            return False
+
+    def _sets(self, size: int) -> np.ndarray:
+        """Return sets of options that fit pair by pair, shape (sets, size)."""
+        sets = np.zeros((1, 0), np.intp)
+        for _ in range(size):
+            last = sets[:, -1:] if sets.shape[1] else self.first - 1
+            fit = self.fits[sets].all(axis=1) & (np.arange(len(self.whole)) > last)
+            which, more = np.nonzero(fit)
+            sets = np.column_stack([sets[which], more])
+        return sets

@@ -1,0 +1,125 @@
+"""The ways in which a curve is explained, one after the other."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.decoding import Orders
+from stages.sgd.diagnosis.explanations import Answer, judged, ranked
+from stages.sgd.diagnosis.ground import Ground
+from stages.sgd.diagnosis.likelihood import Laws
+from stages.sgd.diagnosis.search import Digits
+from stages.sgd.diagnosis.sieve import Sieve
+from stages.sgd.diagnosis.vocabulary import Vocabulary
+from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Section
+
+GROUNDS = 3  # kept at once: a curve needs as many
+
+
+class Case(NamedTuple):
+    """What is known of a program and its curve, and how much to try.
+
+    Attributes
+    ----------
+    base : Recipe
+        The stated problem's, with what is known of the program.
+    fixed : sequence of str
+        Dotted fields that are known.
+    search : Search
+        What to try.
+    curve : Curve
+        What is to be explained.
+    rate : float or None
+        The learning rate, where it is known.
+    section : Section
+        The dataset's.
+    kept : dict
+        Of cases that differ in no more than their curves' values and the rates stated: what
+        they share.
+    """
+
+    base: Recipe
+    fixed: Sequence[str]
+    search: Search
+    curve: Curve
+    rate: float | None
+    section: Section
+    kept: dict[str, Ground] | None = None
+
+    def quest(self, search: Search, seeded: bool) -> tuple[Any, ...]:
+        """Return what a search starts from."""
+        told = self.base, sorted(self.fixed), search, self.section, seeded
+        key = repr((*told, self.rate is None, self.curve.unit, self.curve.positions.tolist()))
+        kept = {} if self.kept is None else self.kept
+        if key not in kept:
+            vocabulary = Vocabulary(
+                self.base, self.fixed, search, self.curve, self.rate is None, self.section, seeded
+            )
+            while len(kept) >= GROUNDS:
+                del kept[next(iter(kept))]
+            kept[key] = Ground(vocabulary)
+        return kept[key], self.curve, search, self.rate
+
+
+def explain(case: Case, ways: Sequence[str]) -> Answer:
+    """Return what the first of the ways that explains the curve comes to, or else the last.
+
+    Parameters
+    ----------
+    case : Case
+        What is known.
+    ways : sequence of str
+        Keys of `WAYS`, tried in turn until one explains the curve.
+    """
+    tried = 0
+    for way in ways:
+        answer = WAYS[way](case)
+        tried += answer.tried
+        if answer.found:
+            break
+    return answer._replace(tried=tried)
+
+
+def seeded(kind: type[Digits], way: str, case: Case) -> Answer:
+    """Return what a search finds of a program whose random numbers are known."""
+    digits = kind(*case.quest(case.search, seeded=True))
+    found = getattr(digits, way)()
+    if not found:
+        return Answer("not at all", [], digits.tried, len(case.curve.values), 0.0)
+    odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
+    recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
+    return Answer("exactly", ranked(recipes, odds), digits.tried, len(case.curve.values), 1.0)
+
+
+def unseeded(case: Case) -> Answer:
+    """Return what `explain` does, of a program whose random numbers nobody knows."""
+    orders = orders_of(case)
+    read = orders.run()
+    if read:
+        odds = np.exp(np.array([d.score for d in read]) - max(d.score for d in read))
+        recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
+        return Answer("exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0)
+    laws = Laws(*case.quest(case.search, seeded=False), refuted=orders.refutes)
+    verdict, ranking, fit, named = judged(laws.run())
+    tried, used = orders.tried + laws.tried, laws.rows(case.search.steps)
+    return Answer(verdict, ranking, tried, used, fit, named)
+
+
+def orders_of(case: Case) -> Orders:
+    """Return the search for an order: of programs that start where a seeded one does."""
+    known = case.search.unseeded.model_copy(update={"start": case.search.choices.start})
+    begun = case.search.model_copy(update={"unseeded": known})
+    return Orders(*case.quest(begun, seeded=False))
+
+
+WAYS = {
+    "few": partial(seeded, Sieve, "few"),
+    "many": partial(seeded, Sieve, "many"),
+    "solved": partial(seeded, Digits, "run"),
+    "unseeded": unseeded,
+}
+LONGEST = "few", "unseeded", "many", "solved"  # the same, so that two processes end together

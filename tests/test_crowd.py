@@ -1,0 +1,128 @@
+"""Candidates by the hundred thousand: scalar loops write what some of them must log."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from calibrate import (
+    case_of,
+    curve_of,
+    digits_of,
+    fields_of,
+    make,
+    recipe_of,
+    run_scalar,
+    writes,
+)
+
+from stages.common import parameters
+from stages.sgd.diagnosis.candidates import Search
+from stages.sgd.diagnosis.columns import Columns, apart
+from stages.sgd.diagnosis.crowd import Everyone
+from stages.sgd.diagnosis.search import Digits
+from stages.sgd.diagnosis.ways import explain
+
+RATE, ROWS = 0.01, 3
+
+
+@cache
+def quest_of(name, unit):
+    curve = make(unit, range(1, 12), ["0.5"] * 11)
+    search = parameters.load("search", Search)
+    return Digits(*case_of(name, curve, search).quest(search, seeded=True))
+
+
+@pytest.mark.parametrize("unit", ["epoch", "step"])
+@pytest.mark.parametrize("name", ["svm", "quadratic_logistic"])
+def test_each_of_a_crowd_logs_what_a_scalar_loop_does(name, unit):
+    quest, rng = quest_of(name, unit), np.random.default_rng(1)
+    logs = {id(choice[-1]): choice[-1] for choice in quest.vocabulary.choices}
+    for log, option in logs.items():
+        if option.changes["log.every"] == 2:
+            continue  # once an epoch, which a loop says by its number of steps
+        crowd = Everyone(quest.vocabulary).crowd(log, 3, 20_000)
+        crowd = crowd.take(np.sort(rng.choice(len(crowd), 1000, replace=False)))
+        values = np.empty((ROWS, len(crowd)))
+        for part in apart(quest.ground, crowd):
+            eta = np.full(len(part), RATE)
+            with np.errstate(all="ignore"):
+                columns = Columns(quest.ground, crowd.take(part))
+                values[:, part] = columns.values(eta, 0, ROWS)[0]
+        checked = 0
+        for n in rng.permutation(len(crowd))[:40]:
+            recipe = quest.vocabulary.build(crowd.options(crowd.rows[n]))
+            if recipe.start.law == "linear" or recipe.order.generator in ("torch", "default_rng"):
+                continue  # which no scalar loop draws
+            checked += 1
+            made = fields_of(recipe.model_copy(update={"learning_rate": RATE}), unit, ROWS)
+            wanted = np.array(run_scalar(name, made)[:ROWS])
+            assert np.allclose(values[: len(wanted), n], wanted, rtol=1e-4), made
+        assert checked > 10
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_a_crowd_is_all_that_go_together(size):
+    quest = quest_of("quadratic_logistic", "step")
+    vocabulary, log = quest.vocabulary, quest.logs[0]
+    crowd = Everyone(vocabulary).crowd(log, size, 10**9)
+    found = {frozenset(map(id, crowd.options(n))) for n in crowd.rows}
+    assert len(found) == len(crowd)
+    wanted = {
+        frozenset(map(id, (*choice, *more)))
+        for choice in vocabulary.choices
+        if id(choice[-1]) == log
+        for more in vocabulary.sets(choice, (), vocabulary.options, size)
+    }
+    assert wanted <= found
+    parts = [quest.parts(crowd.options(n)) for n in crowd.rows]
+    assert sum(vocabulary.goes(*part) for part in parts) == len(wanted)
+
+
+def test_the_likeliest_of_a_crowd_come_first():
+    quest = quest_of("svm", "step")
+    crowd = Everyone(quest.vocabulary).crowd(quest.logs[0], 2, 500)
+    odds = [np.prod([o.odds for o in quest.parts(crowd.options(n))[1]]) for n in crowd.rows]
+    assert len(odds) == 500
+    assert odds == sorted(odds, reverse=True)
+    assert odds[0] > odds[-1]
+
+
+@pytest.mark.parametrize("rates", [(None, None), (0.01, 0.05)])
+def test_curves_that_share_a_crowd_are_explained_alike(rates):
+    search = parameters.load("search", Search).model_copy(update={"at_once": 2, "most": 2000})
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    kept, made = {}, []
+    for slip, eta, rate in zip(
+        ({"steps": 20}, {"accumulate": True}), (0.01, 0.05), rates, strict=True
+    ):
+        program = fields | slip | {"intercept": "none", "learning_rate": eta, "epochs": 12}
+        curve = curve_of(recipe_of("svm", program), run_scalar("svm", program))
+        case = case_of("svm", curve, search, rate)
+        alone, shared = (explain(c, ["few", "many"]) for c in (case, case._replace(kept=kept)))
+        assert repr(alone) == repr(shared)
+        assert all(writes(e.recipe, "svm", curve) for e in alone.found)
+        assert alone.found
+        (ground,) = kept.values()
+        made.append(len(ground.firsts))
+    assert made[0] > 10
+    assert (made[1] == made[0]) is (rates[0] is None)
+
+
+@pytest.mark.parametrize("rate", [None, 0.003])
+def test_a_seeded_program_with_three_deviations_is_found(rate):
+    log = {"value": "objective", "moment": "before"}
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"penalty": {"factor": 1.0}, "batch": {"size": 5}, "learning_rate": 0.003}
+    fields |= {"intercept": {"gradient": "none"}, "log": log | {"every": 1}, "updates": 40}
+    search = parameters.load("search", Search)
+    choices = search.choices.model_copy(update={"log": [log]})
+    few = search.model_copy(update={"choices": choices, "most": 6000, "solved": 1})
+    curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
+    found = digits_of("svm", curve, few, rate).found
+    assert found
+    assert all(writes(e.recipe, "svm", curve) for e in found)
+    assert any(
+        (e.recipe.penalty.factor, e.recipe.batch.size, e.recipe.intercept.gradient)
+        == (1.0, 5, "none")
+        for e in found
+    )
