@@ -9,13 +9,12 @@ from stages.common import files
 from stages.diagnose import curve_values, read_curve, searched
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis.explanations import credible
-from stages.sgd.diagnosis.ground import Ground
-from stages.sgd.diagnosis.ways import WAYS
+from stages.sgd.diagnosis.ways import WAYS, Kept
 from stages.sgd.recipes.recipe import Problem
 
 Values = dict[str, Any]  # plain ones
 # What the last submissions of this process share with those that are like them.
-KEPT: dict[str, Ground] = {}
+KEPT: Kept = {}
 
 
 def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:

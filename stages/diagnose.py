@@ -21,9 +21,8 @@ from stages.sgd.diagnosis.explanations import (
     sentence,
     told,
 )
-from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
-from stages.sgd.diagnosis.ways import LONGEST, WAYS, Case, explain
+from stages.sgd.diagnosis.ways import LONGEST, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Choices, Problem, Recipe
@@ -107,7 +106,7 @@ def searched(
     given: dict[str, Any],
     curve: dict[str, Any],
     ways: Sequence[str],
-    kept: dict[str, Ground] | None = None,
+    kept: Kept | None = None,
 ) -> Answer:
     """Return what `explain` does, each recipe as long as the curve; raises ValueError.
 

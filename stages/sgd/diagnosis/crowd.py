@@ -89,10 +89,6 @@ class Crowd:
             self.made[n] = self.build(self.options(n))
         return self.made[n]
 
-    def forget(self) -> None:
-        """Give back the memory of recipes, which can be made again."""
-        self.made.clear()
-
     def options(self, n: int) -> tuple[Option, ...]:
         """Return the options of a row of `sets`."""
         return tuple(self.whole[k] for k in self.sets[n])
@@ -143,15 +139,14 @@ class Everyone:
             if id(choice[-1]) != log:
                 continue
             chosen = np.array([self.at[id(o)] for o in choice])
-            some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)]
+            some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)][: 2 * most]
             beside = self.together[chosen].any(axis=0)[some]
-            beside |= self.together[some[:, :, None], some[:, None, :]].any(axis=2)
+            for k in range(size):
+                beside |= self.together[some, some[:, k, None]]
             some = some[(self.alone[some] | beside).all(axis=1)]
-            found.append(np.hstack([np.tile(chosen, (len(some), 1)), some]))
+            found.append(np.hstack([np.tile(chosen, (len(some), 1)).astype(np.int16), some]))
         sets = np.concatenate(found)
-        odds = np.array([o.odds for o in self.whole])[sets[:, -size:]] if size else sets
-        likeliest = np.argsort(-odds.prod(axis=1), kind="stable")[:most]
-        sets = sets[likeliest].astype(np.int16)
+        sets = sets[np.argsort(-self._odds(sets[:, chosen.size :]), kind="stable")[:most]]
         crowd = Crowd(self.whole, sets, self._build)
         fine = self.alone[sets].all(axis=1)
         unsure = np.flatnonzero(~fine)
@@ -172,11 +167,14 @@ class Everyone:
             return False
 
     def _sets(self, size: int) -> np.ndarray:
-        """Return sets of options that fit pair by pair, shape (sets, size)."""
-        sets = np.zeros((1, 0), np.intp)
+        """Return sets of options that fit pair by pair, the likeliest first: (sets, size)."""
+        sets = np.zeros((1, 0), np.int16)
         for _ in range(size):
             last = sets[:, -1:] if sets.shape[1] else self.first - 1
             fit = self.fits[sets].all(axis=1) & (np.arange(len(self.whole)) > last)
             which, more = np.nonzero(fit)
-            sets = np.column_stack([sets[which], more])
-        return sets
+            sets = np.column_stack([sets[which], more.astype(np.int16)])
+        return sets[np.argsort(-self._odds(sets), kind="stable")]
+
+    def _odds(self, sets: np.ndarray) -> np.ndarray:
+        return np.array([o.odds for o in self.whole])[sets].prod(axis=1)

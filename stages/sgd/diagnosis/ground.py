@@ -40,11 +40,11 @@ class Ground:
         self.room = ROOM
         self.kept: list[Recipe] = []  # so that no other section takes the id of theirs
 
-    def once(self, key: object, make: Callable[[], np.ndarray]) -> np.ndarray:
-        """Return what `make` returns, kept if there is room."""
+    def once(self, key: object, make: Callable[..., np.ndarray], *given: object) -> np.ndarray:
+        """Return what `make` makes of what is given, kept if there is room."""
         if key in self.firsts:
             return self.firsts[key]
-        found = make()
+        found = make(*given)
         if self.room >= found.size:
             self.room -= found.size
             self.firsts[key] = found

@@ -13,7 +13,7 @@ from stages.sgd.diagnosis.crowd import Crowd, Everyone
 from stages.sgd.diagnosis.intervals import Candidate
 from stages.sgd.diagnosis.search import SLOW, Digits
 
-QUICK = 3  # times as many candidates: where the rate is stated, or each value is of one step
+QUICK, STATED = 3, 2  # times as many candidates: of single steps, and where the rate is stated
 COLUMNS = 8000  # of one call, about
 ROUGH = 1e-5  # what single precision may do to a value
 MANY, STILL = 2000, 20_000  # candidates of which more values are compared, and are kept at most
@@ -26,8 +26,10 @@ class Sieve(Digits):
         super().__init__(*quest)
         self.rates = np.array([self.rate] if self.rate else self.search.rates.common)
         self.most = self.search.most
-        if self.rate or self.curve.unit == "step":
+        if self.curve.unit == "step":
             self.most *= QUICK
+        elif self.rate:
+            self.most *= STATED
         if self.vocabulary.base.network:
             self.most //= SLOW
 
@@ -59,13 +61,9 @@ class Sieve(Digits):
         for n, part in enumerate(parts):
             some, eta, rows = crowd.take(part), np.tile(self.rates, (len(part), 1)), 1
             independent = self._independent(some.recipe(some.rows[0]))
-            first = self.ground.once(
-                (log, size, self.most, n, not independent and self.rate),
-                lambda some=some, eta=eta[:, :1] if independent else eta: self._values(
-                    some, eta, 1
-                ).astype(np.float32),
-            )
-            at, which = np.nonzero(self._near(first))
+            key = log, size, self.most, n, not independent and self.rate
+            wanted = self._values, some, eta[:, :1] if independent else eta, rows
+            at, which = np.nonzero(self._near(self.ground.once(key, *wanted)))
             if independent:  # of the learning rate
                 some, eta, rows = some.take(at), eta[at], 2
                 at, which = np.nonzero(self._near(self._values(some, eta, rows)))
@@ -75,7 +73,6 @@ class Sieve(Digits):
                 good = np.flatnonzero(self._near(self._values(some, eta[:, None], rows)))[:STILL]
                 some, eta = some.take(good), eta[good]
             found += self._candidates(some, eta)
-        crowd.forget()
         return found
 
     def _crowd(self, log: int, size: int) -> tuple[Crowd, list[np.ndarray]]:
@@ -89,12 +86,12 @@ class Sieve(Digits):
 
     def _values(self, crowd: Crowd, eta: np.ndarray, rows: int) -> np.ndarray:
         """Return the first rows at learning rates (candidates, times): (rows, *eta.shape)."""
-        parts, times = [np.empty((rows, 0, eta.shape[1]))], eta.shape[1]
+        parts, times = [np.empty((rows, 0, eta.shape[1]), np.float32)], eta.shape[1]
         for begin in range(0, len(crowd), max(1, COLUMNS // times)):
             some = np.arange(begin, min(begin + max(1, COLUMNS // times), len(crowd)))
             columns = Columns(self.ground, crowd.take(some), times=times)
             values, _ = columns.values(eta[some], 0, rows)
-            parts.append(values.reshape(rows, len(some), times))
+            parts.append(values.reshape(rows, len(some), times).astype(np.float32))
         return np.concatenate(parts, axis=1)
 
     def _near(self, values: np.ndarray) -> np.ndarray:

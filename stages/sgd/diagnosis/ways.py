@@ -17,7 +17,9 @@ from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
-GROUNDS = 3  # kept at once: a curve needs as many
+GROUNDS = {True: 1, False: 2}  # of seeded programs and of others: a curve needs as many
+
+Kept = dict[tuple[bool, str], Ground]
 
 
 class Case(NamedTuple):
@@ -48,19 +50,21 @@ class Case(NamedTuple):
     curve: Curve
     rate: float | None
     section: Section
-    kept: dict[str, Ground] | None = None
+    kept: Kept | None = None
 
     def quest(self, search: Search, seeded: bool) -> tuple[Any, ...]:
         """Return what a search starts from."""
-        told = self.base, sorted(self.fixed), search, self.section, seeded
-        key = repr((*told, self.rate is None, self.curve.unit, self.curve.positions.tolist()))
+        told = self.base, sorted(self.fixed), search, self.section
+        told = *told, self.rate is None, self.curve.unit, self.curve.positions.tolist()
+        key = seeded, repr(told)
         kept = {} if self.kept is None else self.kept
         if key not in kept:
             vocabulary = Vocabulary(
                 self.base, self.fixed, search, self.curve, self.rate is None, self.section, seeded
             )
-            while len(kept) >= GROUNDS:
-                del kept[next(iter(kept))]
+            others = [other for other in kept if other[0] is seeded]
+            for other in others[: len(others) + 1 - GROUNDS[seeded]]:
+                del kept[other]
             kept[key] = Ground(vocabulary)
         return kept[key], self.curve, search, self.rate
 
