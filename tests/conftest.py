@@ -133,6 +133,11 @@ def run(folder, *commands):
     return found
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the long ones, so that all processes end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
     """The study, run whole, and its stages in order; shortened unless FULL_STUDY is set."""

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from itertools import product
 
 import pandas as pd
 import pytest
@@ -61,19 +62,18 @@ def test_each_submission_has_a_row(folder, capsys):
     assert len(list((folder / "diagnosis/found").iterdir())) == 2  # alike are searched for once
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_shows_the_page_without_fault(folder, width, dark, browser):
+def test_a_browser_shows_the_page_without_fault(folder, browser):
     main(str(folder))
     for path in (folder / "diagnosis/found").iterdir():
         found = json.loads(path.read_text()) | {"words": ["what is said " * 6]}
         path.write_text(json.dumps(found))
     main(str(folder))
-    driver = browser(width, dark)
-    driver.get((folder / "diagnosis/class.html").as_uri())
-    assert widest(driver) == width
-    assert violations(driver) == {}
-    assert complaints(driver) == []
+    for width, dark in product((1280, 390), (False, True)):
+        driver = browser(width, dark)
+        driver.get((folder / "diagnosis/class.html").as_uri())
+        assert widest(driver) == width
+        assert violations(driver) == {}
+        assert complaints(driver) == []
 
 
 def test_what_was_found_is_not_searched_for_again(folder):

@@ -108,8 +108,7 @@ def test_curves_that_share_a_crowd_are_explained_alike(rates):
     assert (made[1] == made[0]) is (rates[0] is None)
 
 
-@pytest.mark.parametrize("rate", [None, 0.003])
-def test_a_seeded_program_with_three_deviations_is_found(rate):
+def test_a_seeded_program_with_three_deviations_is_found():
     log = {"value": "objective", "moment": "before"}
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     fields |= {"penalty": {"factor": 1.0}, "batch": {"size": 5}, "learning_rate": 0.003}
@@ -118,7 +117,7 @@ def test_a_seeded_program_with_three_deviations_is_found(rate):
     choices = search.choices.model_copy(update={"log": [log]})
     few = search.model_copy(update={"choices": choices, "most": 6000, "solved": 1})
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
-    found = digits_of("svm", curve, few, rate).found
+    found = digits_of("svm", curve, few).found
     assert found
     assert all(writes(e.recipe, "svm", curve) for e in found)
     assert any(

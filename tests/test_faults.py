@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import ENVIRONMENT, command, git
 
-pytestmark = pytest.mark.xdist_group("pipeline")
+pytestmark = [pytest.mark.xdist_group("pipeline"), pytest.mark.long]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
 
 

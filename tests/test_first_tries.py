@@ -32,6 +32,7 @@ def least(params):
     params["datasets"]["disc"]["radius_squared"] = 1000.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [repaired, least])
 def test_the_study_runs(change, tmp_path):
     copy_pipeline(tmp_path)

@@ -448,6 +448,7 @@ def short(tmp_path):
     return tmp_path, yaml.safe_load((tmp_path / "params.yaml").read_text())
 
 
+@pytest.mark.long
 def test_new_entries_run_and_appear_everywhere(short):
     folder, params = short
     for name in [n for n in PROGRAMS if re.match(r"s0[2-9]_|appendix_e|problem_7", n)]:
