@@ -22,7 +22,7 @@ from stages.sgd.diagnosis.explanations import (
     told,
 )
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
-from stages.sgd.diagnosis.ways import LONGEST, WAYS, Case, Kept, explain
+from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Choices, Problem, Recipe
@@ -73,10 +73,10 @@ def main(name: str) -> None:
     try:
         case_of(given, stated, search, section, curve)
         values = plain(stated), section.model_dump(), search.model_dump(), plain(given)
-        pieces = [(*values, curve_values(curve), [way]) for way in LONGEST]
+        pieces = [(*values, curve_values(curve), [way]) for way in BEGUN]
         answers: dict[str, Answer] = {}
         for n, answer in shards.spread(searched, pieces, name):
-            answers[LONGEST[n]] = answer
+            answers[BEGUN[n]] = answer
             known = list(takewhile(answers.get, WAYS))
             if found := [k for k, way in enumerate(known) if answers[way].found]:
                 known = known[: found[0] + 1]  # whatever the others would find

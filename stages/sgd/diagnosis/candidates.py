@@ -39,7 +39,8 @@ class Search(Section):
         How many of `deviations` a candidate may have.
     most, solved : int
         About how many candidates with each choice of log are held against the digits, at the
-        common learning rates, and with a rate that is solved for.
+        common learning rates, and with a rate that is solved for. A few times as many where they
+        take less time, and fewer where more.
     replicas : int
         Of each candidate, where curves are compared in distribution.
     steps : int

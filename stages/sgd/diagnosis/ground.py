@@ -1,6 +1,7 @@
 """What candidates share, each drawn once, and what each search of them starts from."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -34,11 +35,15 @@ class Ground:
         self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray]] = {}
         self.factors: dict[object, np.ndarray] = {}
         self.spans: dict[object, np.ndarray] = {}
-        self.everyone: Everyone | None = None
         self.crowds: dict[object, tuple[Crowd, list[np.ndarray]]] = {}
         self.firsts: dict[object, np.ndarray] = {}
         self.room = ROOM
         self.kept: list[Recipe] = []  # so that no other section takes the id of theirs
+
+    @cached_property
+    def everyone(self) -> Everyone:
+        """All candidates, from which crowds are taken."""
+        return Everyone(self.vocabulary)
 
     def once(self, key: object, make: Callable[..., np.ndarray], *given: object) -> np.ndarray:
         """Return what `make` makes of what is given, kept if there is room."""

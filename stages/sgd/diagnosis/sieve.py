@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from stages.sgd.diagnosis.columns import Columns, apart
-from stages.sgd.diagnosis.crowd import Crowd, Everyone
+from stages.sgd.diagnosis.crowd import Crowd
 from stages.sgd.diagnosis.intervals import Candidate
 from stages.sgd.diagnosis.search import SLOW, Digits
 
@@ -61,7 +61,7 @@ class Sieve(Digits):
         for n, part in enumerate(parts):
             some, eta, rows = crowd.take(part), np.tile(self.rates, (len(part), 1)), 1
             independent = self._independent(some.recipe(some.rows[0]))
-            key = log, size, self.most, n, not independent and self.rate
+            key = log, size, n, not independent and self.rate
             wanted = self._values, some, eta[:, :1] if independent else eta, rows
             at, which = np.nonzero(self._near(self.ground.once(key, *wanted)))
             if independent:  # of the learning rate
@@ -77,22 +77,22 @@ class Sieve(Digits):
 
     def _crowd(self, log: int, size: int) -> tuple[Crowd, list[np.ndarray]]:
         """Return candidates, and the parts of them that can be in one batch."""
-        key, known = (log, size, self.most), self.ground.crowds
-        if key not in known:
-            everyone = self.ground.everyone = self.ground.everyone or Everyone(self.vocabulary)
-            crowd = everyone.crowd(*key)
-            known[key] = crowd, list(apart(self.ground, crowd))
-        return known[key]
+        known = self.ground.crowds
+        if (log, size) not in known:
+            crowd = self.ground.everyone.crowd(log, size, self.most)
+            known[log, size] = crowd, list(apart(self.ground, crowd))
+        return known[log, size]
 
     def _values(self, crowd: Crowd, eta: np.ndarray, rows: int) -> np.ndarray:
         """Return the first rows at learning rates (candidates, times): (rows, *eta.shape)."""
-        parts, times = [np.empty((rows, 0, eta.shape[1]), np.float32)], eta.shape[1]
-        for begin in range(0, len(crowd), max(1, COLUMNS // times)):
-            some = np.arange(begin, min(begin + max(1, COLUMNS // times), len(crowd)))
+        found, times = np.empty((rows, *eta.shape), np.float32), eta.shape[1]
+        size = max(1, COLUMNS // times)
+        for begin in range(0, len(crowd), size):
+            some = np.arange(begin, min(begin + size, len(crowd)))
             columns = Columns(self.ground, crowd.take(some), times=times)
             values, _ = columns.values(eta[some], 0, rows)
-            parts.append(values.reshape(rows, len(some), times).astype(np.float32))
-        return np.concatenate(parts, axis=1)
+            found[:, some] = values.reshape(rows, len(some), times)
+        return found
 
     def _near(self, values: np.ndarray) -> np.ndarray:
         """Say where all rows of values agree about, shape (candidates, times)."""
