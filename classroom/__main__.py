@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from classroom.submissions import Values, explained, read
+from classroom.submissions import Values, explained, like, read
 from stages.cluster import shards
 from stages.common import files, parameters
 from stages.sgd.diagnosis.candidates import Search
@@ -17,6 +19,7 @@ from stages.sgd.parts.datasets import DATASETS
 from stages.sgd.recipes.recipe import Problem
 from stages.sgd.recipes.schema import Name
 
+SHARDS, TOGETHER = 6, 16  # of a class, about; of one shard, submissions at most
 COLUMNS = ["submission", "problem", "verdict", "learning_rate", "probability", "others", "fit",
            "candidates", "values", "deviations", "methods"]  # fmt: skip
 
@@ -49,20 +52,29 @@ def main(folder: str) -> None:
             continue
         stated = problems[given["problem"]]
         section = parameters.load(f"datasets.{stated.dataset}", DATASETS[stated.dataset][0])
-        shard = (
-            stated.model_dump(exclude_unset=True), section.model_dump(), search, given, curve
-        )  # fmt: skip
+        shard = stated.model_dump(exclude_unset=True), section.model_dump(), search, given, curve
         text = json.dumps([code, shard], sort_keys=True)
         keys[path.stem] = hashlib.sha256(text.encode()).hexdigest(), given["problem"]
         if not (kept / f"{keys[path.stem][0]}.json").exists():
             pending[keys[path.stem][0]] = shard
-    # Those that share what is tried one after another: (problem, section, search, given, curve).
-    order = sorted(pending, key=lambda k: repr((*pending[k][:4], pending[k][4]["positions"], k)))
-    for n, found in shards.spread(explained, [pending[key] for key in order], "class"):
-        files.write_json(str(kept / f"{order[n]}.json"), found)
+    cut = list(parts(pending))
+    pieces = [(*pending[part[0]][:3], [pending[key][3:] for key in part]) for part in cut]
+    for n, found in shards.spread(explained, pieces, "class"):
+        for key, row in zip(cut[n], found, strict=True):
+            files.write_json(str(kept / f"{key}.json"), row)
     for name, (key, problem) in keys.items():
         rows[name] = {"problem": problem} | files.read_json(str(kept / f"{key}.json"))
     write(Path(folder) / "diagnosis", dict(sorted(rows.items())))
+
+
+def parts(pending: dict[str, tuple[Values, ...]]) -> Iterator[list[str]]:
+    """Yield the keys of submissions that share what is tried, a shard's each."""
+    most = min(TOGETHER, -(-len(pending) // SHARDS))
+    kinds = {key: like(*shard) for key, shard in pending.items()}
+    for _, keys in groupby(sorted(pending, key=lambda key: (kinds[key], key)), kinds.get):
+        alike = list(keys)
+        pieces = -(-len(alike) // most)
+        yield from (alike[n::pieces] for n in range(pieces))
 
 
 def write(folder: Path, rows: dict[str, dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """One submission: what is read of it, and what explains it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,24 @@ def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
     return given, curve_values(curve)
 
 
+def like(problem: Values, section: Values, search: Values, given: Values, curve: Values) -> str:
+    """Return what submissions agree in that share what is tried."""
+    known = given | {"learning_rate": given.get("learning_rate") is None}
+    told = problem, section, search, known, curve["unit"], curve["positions"]
+    return json.dumps(told, sort_keys=True)
+
+
 def explained(
+    problem: Values, section: Values, search: Values, submissions: list[tuple[Values, Values]]
+) -> list[Values]:
+    """Return what is found of submissions, each what is stated and its curve: rows of the table."""
+    return [_explained(problem, section, search, *each) for each in submissions]
+
+
+def _explained(
     problem: Values, section: Values, search: Values, given: Values, curve: Values
 ) -> Values:
-    """Return what is found of a submission: a row of the table."""
+    """Return what is found of one."""
     try:
         answer = searched(problem, section, search, given, curve, list(WAYS), KEPT)
     except ValidationError as error:

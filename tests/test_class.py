@@ -13,7 +13,7 @@ import yaml
 from browser import complaints, violations, widest
 from conftest import ENVIRONMENT, ROOT, command
 
-from classroom.__main__ import main
+from classroom.__main__ import SHARDS, TOGETHER, main, parts
 
 RIGHT = {"start": {"law": "zeros"}, "order": {"generator": "numpy"}, "learning_rate": 0.1,
          "updates": 40, "log": {"value": "objective", "moment": "after", "every": 1}}  # fmt: skip
@@ -90,6 +90,25 @@ def test_what_was_found_is_not_searched_for_again(folder):
     paths[1].write_text(json.dumps(changed))
     main(str(folder))
     assert "kept" in set(table(folder)["deviations"])
+
+
+@pytest.mark.parametrize("many", [1, 7, 40, 400])
+def test_submissions_that_share_what_is_tried_are_in_one_shard(many):
+    curve = {"unit": "step", "positions": [1, 2, 3]}
+    kinds = {"epochs": {"unit": "epoch"}, "short": {"positions": [1, 2]}, "plain": {}}
+    pending = {
+        f"{kind} {n}": ({}, {}, {}, {"learning_rate": 0.01 * n}, curve | own | {"values": [n]})
+        for n in range(1, many + 1)
+        for kind, own in kinds.items()
+    }
+    pending["free 1"] = {}, {}, {}, {}, curve
+    pending["free 2"] = {}, {}, {}, {"learning_rate": None}, curve
+    cut = list(parts(pending))
+    assert sorted(key for part in cut for key in part) == sorted(pending)
+    assert {len({key.split()[0] for key in part}) for part in cut} == {1}
+    assert max(map(len, cut)) <= TOGETHER
+    fewest = 3 * -(-many // TOGETHER) + 1
+    assert min(len(pending), SHARDS) <= len(cut) <= max(fewest, SHARDS + 3)
 
 
 def test_what_is_stated_beside_a_curve_is_checked(folder):
