@@ -125,3 +125,16 @@ def test_a_seeded_program_with_three_deviations_is_found():
         == (1.0, 5, "none")
         for e in found
     )
+
+
+def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
+    search = parameters.load("search", Search)
+    rate, common = search.rates.others[-1], search.rates.model_copy(update={"others": []})
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"steps": 20, "learning_rate": rate, "epochs": 12}
+    curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
+    for most, rates, explained in ((5000, search.rates, True), (5000, common, False),
+                                   (10, search.rates, False)):  # fmt: skip
+        tried = search.model_copy(update={"at_once": 2, "most": most, "rates": rates})
+        found = explain(case_of("svm", curve, tried), ["few"]).found
+        assert {e.recipe.learning_rate for e in found} == ({rate} if explained else set())

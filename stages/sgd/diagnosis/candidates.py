@@ -10,11 +10,22 @@ from stages.sgd.recipes.schema import Count, Positive, Replicas, Section
 
 
 class Rates(Section):
-    """Learning rates between which one is solved for, and those that programs commonly have."""
+    """Learning rates between which one is solved for, and those that programs have.
+
+    Attributes
+    ----------
+    lower, upper : float
+        Between which one is solved for.
+    common : list of float
+        At which all candidates are tried.
+    others : list of float
+        At which candidates are tried where there are fewer of them.
+    """
 
     lower: Positive
     upper: Positive
     common: Annotated[list[Positive], Field(min_length=1)]
+    others: list[Positive]
 
 
 class Unseeded(Section):
@@ -46,7 +57,7 @@ class Search(Section):
     steps : int
         So many of the curve's first steps are compared so.
     rates : Rates
-        Bounds of the learning rate, and those that are common.
+        Bounds of the learning rate, and those at which candidates are tried.
     choices, unseeded : Free
         What a candidate must choose and no problem asks for, where its program was seeded and
         where it was not.

@@ -24,7 +24,6 @@ class Sieve(Digits):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.rates = np.array([self.rate] if self.rate else self.search.rates.common)
         self.most = self.search.most
         if self.curve.unit == "step":
             self.most *= QUICK
@@ -57,9 +56,9 @@ class Sieve(Digits):
         """
         crowd, parts = self._crowd(log, size)
         self.tried += len(crowd)
-        found = []
+        rates, found = self._rates(len(crowd)), []
         for n, part in enumerate(parts):
-            some, eta, rows = crowd.take(part), np.tile(self.rates, (len(part), 1)), 1
+            some, eta, rows = crowd.take(part), np.tile(rates, (len(part), 1)), 1
             independent = self._independent(some.recipe(some.rows[0]))
             key = log, size, n, not independent and self.rate
             wanted = self._values, some, eta[:, :1] if independent else eta, rows
@@ -74,6 +73,14 @@ class Sieve(Digits):
                 some, eta = some.take(good), eta[good]
             found += self._candidates(some, eta)
         return found
+
+    def _rates(self, candidates: int) -> np.ndarray:
+        """Return the learning rates at which so many candidates are tried: more of fewer."""
+        common, others = self.search.rates.common, self.search.rates.others
+        if self.rate:
+            return np.array([self.rate])
+        more = self.most * len(common) // max(1, candidates) - len(common)
+        return np.array([*common, *others[: max(0, more)]])
 
     def _crowd(self, log: int, size: int) -> tuple[Crowd, list[np.ndarray]]:
         """Return candidates, and the parts of them that can be in one batch."""
