@@ -264,7 +264,7 @@ def unseeded(count, search, pool):
 
 
 def one_outside(search, seed):
-    """Return which method wrote a curve, what is known of it, and what is said of it."""
+    """Return which groups a curve belongs to, whether it is refused, and its method named."""
     rng, kind = random.Random(70_000 + seed), list(METHODS)[seed % len(METHODS)]
     name, unit = rng.choice(("logistic", "svm")), rng.choice(("epoch", "step"))
     fields = {
@@ -280,19 +280,25 @@ def one_outside(search, seed):
     rate = fields["learning_rate"] if rng.random() < 0.5 else None
     answer = unseeded_by(case_of(name, curve, search, rate))
     note("outside", kind, answer.verdict, round(answer.fit, 3), name, unit, fields, answer.methods)
-    known = "a method, each step logged" if unit == "step" else "a method, means of epochs"
-    known += ", learning rate stated" if rate else ", learning rate not stated"
-    known = kind if kind == "other data" else known
+    logs = "each step logged" if unit == "step" else "means of epochs"
+    stated = "learning rate stated" if rate else "learning rate not stated"
+    groups = ["all", kind, f"a method, {logs}, {stated}"]
+    tells = unit == "step" or rate
+    if kind == "other data":
+        start = "from zeros" if fields["start"]["law"] == "zeros" else "from an unknown start"
+        groups[2] = f"other data, {logs}, {start}"
+        tells = unit == "step" and fields["start"]["law"] == "zeros"
+    groups.append("whose values can tell" if tells else "whose values hardly tell")
     named = METHODS[kind] in [m.words for m in answer.methods]
-    return kind, known, answer.verdict == "not at all", named
+    return groups, answer.verdict == "not at all", named
 
 
 def outside(count, search, pool):
     found = list(pool.map(partial(one_outside, search), range(count)))
     say(f"{count} curves outside the vocabulary", "")
-    for group in dict.fromkeys(("all", *METHODS, *sorted(known for _, known, *_ in found))):
-        those = [f for f in found if group in ("all", *f[:2])]
-        refused, named = (sum(f[n] for f in those) for n in (2, 3))
+    for group in sorted({g for groups, _, _ in found for g in groups}):
+        those = [f for f in found if group in f[0]]
+        refused, named = (sum(f[n] for f in those) for n in (1, 2))
         say(f"{group}: 'not at all'; its method named, so or beside recipes",
             f"{refused} of {len(those)}; {named} of {len(those)}")  # fmt: skip
 
