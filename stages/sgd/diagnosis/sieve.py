@@ -14,6 +14,7 @@ from stages.sgd.diagnosis.intervals import Candidate
 from stages.sgd.diagnosis.search import SLOW, Digits
 
 QUICK, STATED = 3, 2  # times as many candidates: of single steps, and where the rate is stated
+OTHERS = 0.7  # of as many runs, at most, where there are fewer candidates
 COLUMNS = 8000  # of one call, about
 ROUGH = 1e-5  # what single precision may do to a value
 MANY, STILL = 2000, 20_000  # candidates of which more values are compared, and are kept at most
@@ -79,7 +80,7 @@ class Sieve(Digits):
         common, others = self.search.rates.common, self.search.rates.others
         if self.rate:
             return np.array([self.rate])
-        more = self.most * len(common) // max(1, candidates) - len(common)
+        more = int(OTHERS * self.most * len(common) / max(1, candidates)) - len(common)
         return np.array([*common, *others[: max(0, more)]])
 
     def _crowd(self, log: int, size: int) -> tuple[Crowd, list[np.ndarray]]:
