@@ -1,6 +1,7 @@
 """What the diagnosis finds of curves whose programs are known: python tests/calibrate.py.
 
 Prints a table for the README. Scalar loops write the curves; `--share 0.1` tries a tenth of them.
+`--class folder --count 100` writes so many curves into a folder instead, for `make class`.
 """
 
 import argparse
@@ -23,6 +24,7 @@ if __name__ == "__main__":  # a process for each core, of one thread
 import numpy as np
 import scalar
 import write_submissions
+import yaml
 from pydantic import ValidationError
 
 from stages.common import parameters
@@ -37,6 +39,7 @@ from stages.sgd.parts.logs import setting
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
+LESS_COMMON = (0.004, 0.008, 0.015, 0.025, 0.04, 0.07, 0.15, 0.3)
 STEPS, EPOCHS = 120, 40
 WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
@@ -55,7 +58,7 @@ def nested(changes):
 
 
 def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic", "quadratic_svm"),
-          unit="step", seeded=True):  # fmt: skip
+          unit="step", seeded=True, rates=RATES):  # fmt: skip
     """Return a problem's name, and the fields and recipe of a random program."""
     while True:
         name = rng.choice(problems)
@@ -81,7 +84,7 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
             if not any(overlap(field, other) for other in taken):
                 taken.append(field)
                 changes[field] = rng.choice(search.deviations[field])
-        program = nested(changes) | {"learning_rate": rng.choice(RATES)}
+        program = nested(changes) | {"learning_rate": rng.choice(rates)}
         program |= {"updates": STEPS} if unit == "step" else {"epochs": EPOCHS}
         if any(o in program.get("order", {}) for o in ("skipped",)) and not seeded:
             continue
@@ -167,13 +170,13 @@ def writes(recipe, name, curve):
     return len(logged) == rows and bool((np.abs(logged - curve.values) <= 1.01 * room).all())
 
 
-def one_seeded(search, unit, seed):
+def one_seeded(search, unit, rates, seed):
     """Return whether a random recipe's curve is explained, and whether by what does not write it.
 
     Of a curve that ends before its third value another takes the place.
     """
     while True:
-        name, program, recipe = truth(random.Random(seed), search, unit=unit)
+        name, program, recipe = truth(random.Random(seed), search, unit=unit, rates=rates)
         logged = run_scalar(name, program)
         if len(texts_of(logged)) >= 3:
             break
@@ -188,10 +191,13 @@ def one_seeded(search, unit, seed):
 
 def seeded(count, search, pool):
     for unit, what in (("step", "each step logged"), ("epoch", "means of epochs")):
-        found, other = zip(*pool.map(partial(one_seeded, search, unit), range(count)), strict=True)
-        say(f"{count} random seeded recipes, {what}: found, or their class",
-            f"{sum(found)} of {count}")  # fmt: skip
-        say("of those, another class named", sum(other))
+        less = LESS_COMMON, ", less common rates", -(-count // 5)
+        for rates, more, many in ((RATES, "", count), less):
+            one = partial(one_seeded, search, unit, rates)
+            found, other = zip(*pool.map(one, range(many)), strict=True)
+            say(f"{many} random seeded recipes, {what}{more}: found, or their class",
+                f"{sum(found)} of {many}")  # fmt: skip
+            say("of those, another class named", sum(other))
 
 
 def one_solution(search, path):
@@ -325,6 +331,28 @@ def time_of(count, search, pool):
     say(f"slowest of {count} submissions that both searches see", f"{slowest:.0f} s")
 
 
+def write_class(folder, count, search):
+    """Write submissions, of programs that someone seeded and of others, the rate of half stated."""
+    folder.mkdir(parents=True)
+    seeds = iter(range(300_000, 400_000))
+    for n in range(count):
+        texts, rows = [], 1
+        while len(texts) < rows:
+            rng = random.Random(next(seeds))
+            unit, known = rng.choice(("epoch", "step")), rng.random() < 0.5
+            rows = EPOCHS if unit == "epoch" else STEPS
+            name, program, _ = truth(
+                rng, search, most=2, unit=unit, seeded=known, problems=("logistic", "svm")
+            )
+            texts = texts_of(run_scalar(name, program))
+        given = {"problem": name}
+        if rng.random() < 0.5:
+            given["learning_rate"] = program["learning_rate"]
+        path = folder / f"c{n:04d}.csv"
+        write_submissions.write(path, unit, [float(text) for text in texts])
+        path.with_suffix(".yaml").write_text(yaml.safe_dump(given))
+
+
 def note(*words):
     print(*words, file=sys.stderr, flush=True)
 
@@ -339,7 +367,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the curves of each kind")
     parser.add_argument("--only", choices=[*kinds, "solutions"])
+    parser.add_argument("--class", type=Path, dest="folder", help="to write submissions into")
+    parser.add_argument("--count", type=int, default=100, help="of submissions")
     given, search = parser.parse_args(), parameters.load("search", Search)
+    if given.folder:
+        write_class(given.folder, given.count, search)
+        return
     print("| what | measured |\n| --- | --- |")
     with ProcessPoolExecutor() as pool:
         for kind, measure in kinds.items():
