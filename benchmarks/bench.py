@@ -7,6 +7,7 @@ what else the machine does weighs little.
 
 import argparse
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -21,11 +22,12 @@ from benchmarks import rivals
 from stages.common import parameters
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.models import recipe_inputs
-from stages.sgd.recipes.recipe import Problem, Recipe
+from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 PROBLEMS = ("logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer")
 REPLICAS = (1, 16, 256, 1024, 10_000)
 STEPS = 30
+CHECKED = {"check": True, "capture_output": True, "text": True}
 # By rival: at how many replicas the target is judged, and the largest ratio ours / rival.
 TARGETS = {
     "numba loop": (1024, (1.3, 2.2, 1.3, 2.0, 1.5)),
@@ -34,6 +36,8 @@ TARGETS = {
     "scalar loop": (256, (0.01,) * 5),
     "barest PyTorch": (1024, (1.15, 1.3, 1.15, 1.3, 1.15)),
 }
+PROGRAMS = ("appendix_a", "appendix_b", "appendix_c", "appendix_d", "appendix_e", "problem_7")
+OTHERS = r"program@s\d|survey|sweep|submission|diagnose"  # stages that look beyond the report
 NOTE = """CPU time of one thread per replica and step. The scalar loop runs replica 0 alone. A
 replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row
 ({} of {} steps at 1,024 replicas), with what a call costs; its loop is 1,000 epochs
@@ -143,7 +147,7 @@ def epochs_at(replicas: int) -> int:
 def peak(replicas: int, epochs: int) -> float:
     """Return the peak memory in MB of a process that trains the linear SVM by hand."""
     words = [sys.executable, "-m", "benchmarks.bench", "--peak", str(replicas), str(epochs)]
-    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout) / 1024  # noqa: S603
+    return int(subprocess.run(words, **CHECKED).stdout) / 1024  # noqa: S603
 
 
 def train_only(replicas: int, epochs: int) -> int:
@@ -177,7 +181,7 @@ def pipeline(rounds: int) -> str:
     for _ in range(rounds):
         for name, command in words.items():
             begin = time.perf_counter()
-            said = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            said = subprocess.run(command, **CHECKED)  # noqa: S603
             times[name].append(time.perf_counter() - begin)
             if "Running stage" in said.stdout or "changed" in said.stdout:
                 return "The pipeline is not up to date: `dvc repro` was not timed."
@@ -187,6 +191,37 @@ def pipeline(rounds: int) -> str:
         f"An up-to-date `dvc repro` takes {seconds['repro']:.1f} s, `dvc status` "
         f"{seconds['status']:.1f} s: {ratio:.2f} [{low:.2f}, {high:.2f}] times as long "
         f"(≤ 1.5: {'met' if ratio <= 1.5 else 'not met'})."
+    )
+
+
+def script(name: str) -> rivals.Run:
+    """Return one of the report's programs, to be run once from its first step to its last."""
+    program = parameters.load(f"programs.{name}", Program)
+    recipe, X, y, theta = ready(program.problem, 1)
+    steps = program.epochs * (program.steps or len(y))
+    order = np.random.default_rng(0).integers(len(y), size=(steps, 1))
+    rival = rivals.barest_torch if program.implementation == "torch" else rivals.scalar_loop
+    return rival(recipe, X, y, theta, order)
+
+
+def study() -> str:
+    """Return a sentence: all stages of the report's study against its six programs."""
+    scripts = [script(name) for name in PROGRAMS]
+    begin = time.perf_counter()
+    for run in scripts:
+        run()
+    alone = time.perf_counter() - begin
+    dvc = [sys.executable, "-m", "dvc"]
+    told = subprocess.run([*dvc, "stage", "list", "--name-only"], **CHECKED)  # noqa: S603
+    stages = [name for name in told.stdout.split() if not re.search(OTHERS, name)]
+    begin = time.perf_counter()
+    subprocess.run([*dvc, "repro", "--force", "--single-item", *stages], **CHECKED)  # noqa: S603
+    whole = time.perf_counter() - begin
+    return (
+        f"The report's six programs as plain loops, one run each and one after another, take "
+        f"{alone:.0f} s. The {len(stages)} stages of its study, replicas, certificates, ablations "
+        f"and figures included, take {whole:.0f} s: {whole / alone:.1f} times as long "
+        f"(≤ 2: {'met' if whole <= 2 * alone else 'not met'})."
     )
 
 
@@ -234,7 +269,7 @@ def main(rounds: int, most: int) -> None:
             turns = rounds if replicas <= 1024 else max(3, rounds // 3)
             rows += compare(problem, replicas, epochs_at(replicas), turns, installed=True)
     print(table([row for row in rows if row.replicas == TARGETS[row.rival][0]]))
-    print(f"\n{NOTE.format(epochs_at(1024), STEPS)}\n\n{remembered}\n\n{pipeline(5)}")
+    print(f"\n{NOTE.format(epochs_at(1024), STEPS)}\n\n{remembered}\n\n{pipeline(5)}\n\n{study()}")
     print(f"\n<details>\n<summary>Every row</summary>\n\n{table(rows)}\n\n</details>")
     draw_growth(rows, "benchmarks/growth.png")
 

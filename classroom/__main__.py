@@ -57,7 +57,7 @@ def main(folder: str) -> None:
         keys[path.stem] = hashlib.sha256(text.encode()).hexdigest(), given["problem"]
         if not (kept / f"{keys[path.stem][0]}.json").exists():
             pending[keys[path.stem][0]] = shard
-    cut = list(parts(pending))
+    cut = sorted(parts(pending), key=len, reverse=True)  # so that all end together
     pieces = [(*pending[part[0]][:3], [pending[key][3:] for key in part]) for part in cut]
     for n, found in shards.spread(explained, pieces, "class"):
         for key, row in zip(cut[n], found, strict=True):
