@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import rivals
+from stages.charts import OTHER
 from stages.common import parameters
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.models import recipe_inputs
@@ -36,8 +37,7 @@ TARGETS = {
     "scalar loop": (256, (0.01,) * 5),
     "barest PyTorch": (1024, (1.15, 1.3, 1.15, 1.3, 1.15)),
 }
-PROGRAMS = ("appendix_a", "appendix_b", "appendix_c", "appendix_d", "appendix_e", "problem_7")
-OTHERS = r"program@s\d|survey|sweep|submission|diagnose"  # stages that look beyond the report
+BEYOND = rf"program@{OTHER.pattern}|survey|sweep|submission|diagnose"  # stages past the report
 NOTE = """CPU time of one thread per replica and step. The scalar loop runs replica 0 alone. A
 replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row
 ({} of {} steps at 1,024 replicas), with what a call costs; its loop is 1,000 epochs
@@ -194,33 +194,33 @@ def pipeline(rounds: int) -> str:
     )
 
 
-def script(name: str) -> rivals.Run:
+def script(program: Program) -> rivals.Run:
     """Return one of the report's programs, to be run once from its first step to its last."""
-    program = parameters.load(f"programs.{name}", Program)
     recipe, X, y, theta = ready(program.problem, 1)
-    steps = program.epochs * (program.steps or len(y))
+    steps = program.updates or program.epochs * (program.steps or len(y))
     order = np.random.default_rng(0).integers(len(y), size=(steps, 1))
     rival = rivals.barest_torch if program.implementation == "torch" else rivals.scalar_loop
     return rival(recipe, X, y, theta, order)
 
 
 def study() -> str:
-    """Return a sentence: all stages of the report's study against its six programs."""
-    scripts = [script(name) for name in PROGRAMS]
+    """Return a sentence: all stages of the report's study against its programs."""
+    programs = parameters.load("programs", dict[str, Program])
+    scripts = [script(program) for name, program in programs.items() if not OTHER.match(name)]
     begin = time.perf_counter()
     for run in scripts:
         run()
     alone = time.perf_counter() - begin
     dvc = [sys.executable, "-m", "dvc"]
     told = subprocess.run([*dvc, "stage", "list", "--name-only"], **CHECKED)  # noqa: S603
-    stages = [name for name in told.stdout.split() if not re.search(OTHERS, name)]
+    stages = [name for name in told.stdout.split() if not re.search(BEYOND, name)]
     begin = time.perf_counter()
     subprocess.run([*dvc, "repro", "--force", "--single-item", *stages], **CHECKED)  # noqa: S603
     whole = time.perf_counter() - begin
     return (
-        f"The report's six programs as plain loops, one run each and one after another, take "
-        f"{alone:.0f} s. The {len(stages)} stages of its study, replicas, certificates, ablations "
-        f"and figures included, take {whole:.0f} s: {whole / alone:.1f} times as long "
+        f"The report's {len(scripts)} programs as plain loops, one run each and one after another, "
+        f"take {alone:.0f} s. The {len(stages)} stages of its study, replicas, certificates, "
+        f"ablations and figures included, take {whole:.0f} s: {whole / alone:.1f} times as long "
         f"(≤ 2: {'met' if whole <= 2 * alone else 'not met'})."
     )
 
