@@ -68,7 +68,10 @@ def _explained(
     try:
         answer = searched(problem, section, search, given, curve, list(WAYS), KEPT)
     except ValidationError as error:
-        return {"verdict": "refused", "words": [error.errors()[0]["msg"]]}
+        first = error.errors()[0]
+        field, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        words = f"{field} = {first['input']!r}: {said}" if field else said
+        return {"verdict": "refused", "words": [words]}
     except ValueError as error:
         return {"verdict": "refused", "words": [str(error)]}
     told = {"verdict": answer.verdict, "fit": answer.fit, "candidates": answer.tried}

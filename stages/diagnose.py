@@ -24,6 +24,7 @@ from stages.sgd.diagnosis.explanations import (
 from stages.sgd.diagnosis.vocabulary import replace_unchecked
 from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
+from stages.sgd.parts.logs import setting
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Choices, Problem, Recipe
 from stages.sgd.recipes.schema import Dataset, Name, Positive, Section
@@ -140,6 +141,7 @@ def case_of(
     base = replace_unchecked(base, {f: v for f, v in known.items() if f != "learning_rate"})
     Recipe(**dict(base.model_copy(update={"start": asked.start})
                   if not any(f.startswith("start") for f in known) else base))  # fmt: skip
+    setting(base, draw(section, base.data))
     return Case(base, list(known), search, curve, given.learning_rate, section)
 
 

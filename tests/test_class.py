@@ -111,10 +111,21 @@ def test_submissions_that_share_what_is_tried_are_in_one_shard(many):
     assert min(len(pending), SHARDS) <= len(cut) <= max(fewest, SHARDS + 3)
 
 
-def test_what_is_stated_beside_a_curve_is_checked(folder):
-    (folder / "ann.yaml").write_text(yaml.safe_dump({"problem": "logistic", "updat": 3}))
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"updat": 3}, "updat = 3: Extra inputs are not permitted"),
+        ({"learning_rate": "fast"}, "learning_rate = 'fast': Input should be a valid number"),
+        ({"batch": {"size": 0}}, "batch.size = 0: Input should be greater than"),
+        ({"order": {"law": "blocks"}, "batch": {"size": 40}}, "batch.size = 40"),
+    ],
+)
+def test_what_is_stated_beside_a_curve_is_checked(given, said, folder):
+    (folder / "ann.yaml").write_text(yaml.safe_dump({"problem": "logistic"} | given))
     main(str(folder))
-    assert table(folder).loc["ann", "verdict"] == "refused"
+    row = table(folder).loc["ann"]
+    assert row["verdict"] == "refused"
+    assert row["deviations"].startswith(said)
 
 
 def test_a_folder_without_curves_is_one_line(tmp_path):
