@@ -199,7 +199,7 @@ def script(program: Program) -> rivals.Run:
     recipe, X, y, theta = ready(program.problem, 1)
     steps = program.updates or program.epochs * (program.steps or len(y))
     order = np.random.default_rng(0).integers(len(y), size=(steps, 1))
-    rival = rivals.barest_torch if program.implementation == "torch" else rivals.scalar_loop
+    rival = rivals.printed_torch if program.implementation == "torch" else rivals.scalar_loop
     return rival(recipe, X, y, theta, order)
 
 
@@ -218,10 +218,10 @@ def study() -> str:
     subprocess.run([*dvc, "repro", "--force", "--single-item", *stages], **CHECKED)  # noqa: S603
     whole = time.perf_counter() - begin
     return (
-        f"The report's {len(scripts)} programs as plain loops, one run each and one after another, "
-        f"take {alone:.0f} s. The {len(stages)} stages of its study, replicas, certificates, "
-        f"ablations and figures included, take {whole:.0f} s: {whole / alone:.1f} times as long "
-        f"(≤ 2: {'met' if whole <= 2 * alone else 'not met'})."
+        f"The report's {len(scripts)} programs in the way they are printed, one run each and one "
+        f"after another, take {alone:.0f} s. The {len(stages)} stages of its study, replicas, "
+        f"certificates, ablations and figures included, take {whole:.0f} s: {whole / alone:.1f} "
+        f"times as long (≤ 2: {'met' if whole <= 2 * alone else 'not met'})."
     )
 
 

@@ -196,6 +196,55 @@ def barest_torch(
     return run
 
 
+def printed_torch(
+    recipe: Recipe, X: np.ndarray, y: np.ndarray, theta: np.ndarray, order: np.ndarray
+) -> Run:
+    """Take replica 0's steps in the way of the printed PyTorch programs, of an affine model.
+
+    A module of one `nn.Linear`, in float32; each step makes its example a tensor, λ‖w‖² is part of
+    the loss, and the losses become numbers once an epoch. Only the draw of the example is left
+    out. Parameters as those of `numba_loop`.
+    """
+    import torch
+    from torch import nn
+    from torch.nn.functional import logsigmoid
+
+    λ, hinge, examples = recipe.penalised, recipe.objective.loss == "hinge", order[:, 0].tolist()
+
+    class Affine(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(X.shape[1], 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.linear(x)
+
+    def loss(model: Affine, x: torch.Tensor, label: float) -> torch.Tensor:
+        margin = label * model(x)
+        if not hinge:
+            return -logsigmoid(margin)
+        weight = model.linear.weight
+        return torch.clamp(1 - margin, min=0) + λ * weight @ weight.T
+
+    def run() -> np.ndarray:
+        model, start, history = Affine(), torch.from_numpy(theta[:, 0]).float(), []
+        model.linear.weight.data, model.linear.bias.data = start[None, :-1], start[-1:]
+        optimizer = torch.optim.SGD(model.parameters(), lr=recipe.learning_rate)
+        for begin in range(0, len(examples), len(X)):
+            losses = []
+            for i in examples[begin : begin + len(X)]:
+                optimizer.zero_grad()
+                value = loss(model, torch.FloatTensor(X[i]), y[i])
+                losses.append(value)
+                value.backward()
+                optimizer.step()
+            history.append(np.mean([value.detach().numpy() for value in losses]))
+        ends = model.linear.weight[0], model.linear.bias
+        return torch.cat(ends).detach().numpy()
+
+    return run
+
+
 def scikit_learn(recipe: Recipe, X: np.ndarray, y: np.ndarray, epochs: int, fits: int) -> Run:
     """Fit SGDClassifier, which records no loss, at a constant rate in its own orders, so often."""
     from sklearn.linear_model import SGDClassifier

@@ -15,6 +15,15 @@ def test_a_scalar_loop_ends_where_the_trainer_does(problem):
     np.testing.assert_allclose(run(), ours[:, 0], rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("problem", ["logistic", "svm"])
+def test_a_printed_pytorch_program_ends_where_the_trainer_does(problem):
+    recipe, X, y, theta = bench.ready(problem, 3)
+    orders = np.random.default_rng(0).integers(len(y), size=(2, bench.STEPS, 1, 3))
+    ours = bench.train("numpy", recipe, (X, y), theta, orders)
+    run = rivals.printed_torch(recipe, X, y, theta, orders.reshape(-1, 3))
+    np.testing.assert_allclose(run(), ours[:, 0], rtol=0, atol=1e-5)
+
+
 def test_rows_say_whether_a_target_is_met():
     rows = bench.compare("quadratic_svm", 2, epochs=1, rounds=2, installed=False)
     assert {row.rival for row in rows} == {"scalar loop", "barest PyTorch"}

@@ -17,7 +17,7 @@ from calibrate import (
 
 from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Search
-from stages.sgd.diagnosis.columns import Columns, apart
+from stages.sgd.diagnosis.columns import TRACK, Columns, batches
 from stages.sgd.diagnosis.crowd import Everyone
 from stages.sgd.diagnosis.search import Digits
 from stages.sgd.diagnosis.ways import explain
@@ -36,41 +36,55 @@ def quest_of(name, unit):
 @pytest.mark.parametrize("name", ["svm", "quadratic_logistic"])
 def test_each_of_a_crowd_logs_what_a_scalar_loop_does(name, unit):
     quest, rng = quest_of(name, unit), np.random.default_rng(1)
-    logs = {id(choice[-1]): choice[-1] for choice in quest.vocabulary.choices}
-    for log, option in logs.items():
-        if option.changes["log.every"] == 2:
+    crowd = Everyone(quest.vocabulary).crowd(3, 60_000)
+    crowd = crowd.take(np.sort(rng.choice(len(crowd), 3000, replace=False)))
+    values = np.empty((ROWS, len(crowd)))
+    for part in batches(quest.ground, crowd):
+        with np.errstate(all="ignore"):
+            columns = Columns(quest.ground, crowd.take(part), track=TRACK)
+            eta = np.full(len(columns.tracks), RATE)
+            values[:, part] = columns.values(eta, 0, ROWS)[0]
+    checked = 0
+    for n in rng.permutation(len(crowd))[:200]:
+        recipe = quest.vocabulary.build(crowd.options(crowd.rows[n]))
+        if recipe.start.law == "linear" or recipe.order.generator in ("torch", "default_rng"):
+            continue  # which no scalar loop draws
+        if recipe.log.every == 2:
             continue  # once an epoch, which a loop says by its number of steps
-        crowd = Everyone(quest.vocabulary).crowd(log, 3, 20_000)
-        crowd = crowd.take(np.sort(rng.choice(len(crowd), 1000, replace=False)))
-        values = np.empty((ROWS, len(crowd)))
-        for part in apart(quest.ground, crowd):
-            eta = np.full(len(part), RATE)
-            with np.errstate(all="ignore"):
-                columns = Columns(quest.ground, crowd.take(part))
-                values[:, part] = columns.values(eta, 0, ROWS)[0]
-        checked = 0
-        for n in rng.permutation(len(crowd))[:40]:
-            recipe = quest.vocabulary.build(crowd.options(crowd.rows[n]))
-            if recipe.start.law == "linear" or recipe.order.generator in ("torch", "default_rng"):
-                continue  # which no scalar loop draws
-            checked += 1
-            made = fields_of(recipe.model_copy(update={"learning_rate": RATE}), unit, ROWS)
-            wanted = np.array(run_scalar(name, made)[:ROWS])
-            assert np.allclose(values[: len(wanted), n], wanted, rtol=1e-4), made
-        assert checked > 10
+        checked += 1
+        made = fields_of(recipe.model_copy(update={"learning_rate": RATE}), unit, ROWS)
+        wanted = np.array(run_scalar(name, made)[:ROWS])
+        assert np.allclose(values[: len(wanted), n], wanted, rtol=1e-4), made
+    assert checked > 30
+
+
+def test_candidates_that_are_trained_once_log_what_each_does_alone():
+    quest, rng = quest_of("svm", "epoch"), np.random.default_rng(2)
+    crowd = Everyone(quest.vocabulary).crowd(2, 60_000)
+    fewer = 0
+    for part in batches(quest.ground, crowd):
+        for begin in rng.integers(len(part), size=5):
+            some = crowd.take(part[begin : begin + 12])
+            columns, alone = Columns(quest.ground, some, track=TRACK), Columns(quest.ground, some)
+            fewer += len(some) - len(columns.tracks)
+            found = []
+            for one in (columns, alone):
+                with np.errstate(all="ignore"):
+                    found.append(one.values(np.full(len(one.tracks), RATE), 1, 2)[0])
+            assert np.allclose(*found, rtol=1e-5, equal_nan=True)
+    assert fewer > 100
 
 
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_a_crowd_is_all_that_go_together(size):
     quest = quest_of("quadratic_logistic", "step")
-    vocabulary, log = quest.vocabulary, quest.logs[0]
-    crowd = Everyone(vocabulary).crowd(log, size, 10**9)
+    vocabulary = quest.vocabulary
+    crowd = Everyone(vocabulary).crowd(size, 10**9)
     found = {frozenset(map(id, crowd.options(n))) for n in crowd.rows}
     assert len(found) == len(crowd)
     wanted = {
         frozenset(map(id, (*choice, *more)))
         for choice in vocabulary.choices
-        if id(choice[-1]) == log
         for more in vocabulary.sets(choice, (), vocabulary.options, size)
     }
     assert wanted <= found
@@ -80,7 +94,7 @@ def test_a_crowd_is_all_that_go_together(size):
 
 def test_the_likeliest_of_a_crowd_come_first():
     quest = quest_of("svm", "step")
-    crowd = Everyone(quest.vocabulary).crowd(quest.logs[0], 2, 500)
+    crowd = Everyone(quest.vocabulary).crowd(2, 500)
     odds = [np.prod([o.odds for o in quest.parts(crowd.options(n))[1]]) for n in crowd.rows]
     assert len(odds) == 500
     assert odds == sorted(odds, reverse=True)
@@ -89,7 +103,7 @@ def test_the_likeliest_of_a_crowd_come_first():
 
 @pytest.mark.parametrize("rates", [(None, None), (0.01, 0.05)])
 def test_curves_that_share_a_crowd_are_explained_alike(rates):
-    search = parameters.load("search", Search).model_copy(update={"at_once": 2, "most": 2000})
+    search = parameters.load("search", Search).model_copy(update={"at_once": 2, "most": 60_000})
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     kept, made = {}, []
     for slip, eta, rate in zip(
@@ -115,7 +129,7 @@ def test_a_seeded_program_with_three_deviations_is_found():
     fields |= {"intercept": {"gradient": "none"}, "log": log | {"every": 1}, "updates": 40}
     search = parameters.load("search", Search)
     choices = search.choices.model_copy(update={"log": [log]})
-    few = search.model_copy(update={"choices": choices, "most": 6000, "solved": 1})
+    few = search.model_copy(update={"choices": choices, "most": 20_000, "solved": 1})
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
     found = digits_of("svm", curve, few).found
     assert found
@@ -133,7 +147,7 @@ def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     fields |= {"steps": 20, "learning_rate": rate, "epochs": 12}
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
-    for most, rates, explained in ((5000, search.rates, True), (5000, common, False),
+    for most, rates, explained in ((10_000, search.rates, True), (10_000, common, False),
                                    (10, search.rates, False)):  # fmt: skip
         tried = search.model_copy(update={"at_once": 2, "most": most, "rates": rates})
         found = explain(case_of("svm", curve, tried), ["few"]).found

@@ -16,10 +16,8 @@ class Rates(Section):
     ----------
     lower, upper : float
         Between which one is solved for.
-    common : list of float
-        At which all candidates are tried.
-    others : list of float
-        At which candidates are tried where there are fewer of them.
+    common, others : list of float
+        At which candidates are tried, the likeliest first: at the more, the fewer they are.
     """
 
     lower: Positive
@@ -48,10 +46,13 @@ class Search(Section):
     ----------
     at_once : int
         How many of `deviations` a candidate may have.
-    most, solved : int
-        About how many candidates with each choice of log are held against the digits, at the
-        common learning rates, and with a rate that is solved for. A few times as many where they
-        take less time, and fewer where more.
+    most : int
+        How many candidates with the same number of deviations are held against the digits, the
+        likeliest first, and a tenth of how many runs of them: at that many learning rates. Fewer
+        of a network.
+    solved : int
+        About how many with each choice of log, whose learning rate is solved for. Fewer where
+        that takes longer.
     replicas : int
         Of each candidate, where curves are compared in distribution.
     steps : int

@@ -4,15 +4,18 @@ What depends on some fields is computed once for all candidates that agree in th
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.recipes.combinations import complaints
 from stages.sgd.recipes.recipe import Recipe
 
-EXAMPLES = "data", "start", "order", "batch", "steps", "log"  # say which examples are seen
+T = TypeVar("T")
+RUNS = ("start",), ("data", "order", "batch", "log")  # may not go together: fields by fields
 
 
 class Recipes(list[Recipe]):
@@ -25,6 +28,16 @@ class Recipes(list[Recipe]):
 
     def each(self, fields: Sequence[str]) -> tuple[list[Recipe], np.ndarray]:
         """Return recipes that stand for all, and which stands for each."""
+        return self, np.arange(len(self))
+
+    def told(
+        self, fields: Sequence[str], tell: Callable[[Recipe], T]
+    ) -> tuple[list[T], np.ndarray]:
+        """Return what is told of recipes that stand for all, and which of it is of each."""
+        return [tell(r) for r in self], np.arange(len(self))
+
+    def alike(self, fields: Sequence[str]) -> tuple["Recipes", np.ndarray]:
+        """Return those that stand for all which agree in some fields, and which for each."""
         return self, np.arange(len(self))
 
 
@@ -52,11 +65,12 @@ class Crowd:
         self.codes: dict[str, np.ndarray] = {}
         self.known: dict[Sequence[str], tuple[np.ndarray, np.ndarray]] = {}
         self.made: dict[int, Recipe] = {}
+        self.said: dict[Sequence[str], dict[int, Any]] = {}
         heads = np.array([o.kind.partition(".")[0] for o in whole])
         radix = (len(heads) + 1) ** np.arange(sets.shape[1], dtype=np.int64)
         for head in dict.fromkeys(heads):  # other fields are the same in all
             mine = np.where((heads == head)[sets], sets + 1, 0) @ radix
-            self.codes[head] = np.unique(mine, return_inverse=True)[1].astype(np.int32)
+            self.codes[head] = pd.factorize(mine)[0].astype(np.int32)
         for name, (head, value) in DERIVED.items():
             some, which = self.each((head,))
             codes = np.unique([value(r) for r in some], return_inverse=True)[1]
@@ -74,14 +88,41 @@ class Crowd:
 
     def each(self, fields: Sequence[str]) -> tuple[list[Recipe], np.ndarray]:
         """Return recipes that stand for all which agree in some fields, and which for each."""
+        first, which = self.classes(fields)
+        used, which = np.unique(which[self.rows], return_inverse=True)
+        return [self.recipe(n) for n in first[used]], which
+
+    def told(
+        self, fields: Sequence[str], tell: Callable[[Recipe], T]
+    ) -> tuple[list[T], np.ndarray]:
+        """Return what is told of recipes that stand for all, and which of it is of each."""
+        first, which = self.classes(fields)
+        used, which = np.unique(which[self.rows], return_inverse=True)
+        known = self.said.setdefault(fields, {})
+        for n in used.tolist():
+            if n not in known:
+                known[n] = tell(self.recipe(first[n]))
+        return [known[n] for n in used.tolist()], which
+
+    def alike(self, fields: Sequence[str]) -> tuple["Crowd", np.ndarray]:
+        """Return those that stand for all which agree in some fields, and which for each."""
+        if not fields:
+            return self, np.arange(len(self))
+        which = self.classes(fields)[1][self.rows]
+        _, first, which = np.unique(which, return_index=True, return_inverse=True)
+        return self.take(first), which
+
+    def classes(self, fields: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the first row of `sets` of each class that agrees in fields, and each row's."""
         if fields not in self.known:
             key = np.zeros(len(self.sets), np.int64)
             for field in filter(self.codes.__contains__, fields):
                 key = key * (self.codes[field].max(initial=0) + 1) + self.codes[field]
-            self.known[fields] = np.unique(key, return_index=True, return_inverse=True)[1:]
-        first, which = self.known[fields]
-        used, which = np.unique(which[self.rows], return_inverse=True)
-        return [self.recipe(n) for n in first[used]], which
+            which, found = pd.factorize(key)
+            first = np.empty(len(found), np.intp)
+            first[which[::-1]] = np.arange(len(which))[::-1]  # what is written last stays
+            self.known[fields] = first, which.astype(np.int32)
+        return self.known[fields]
 
     def recipe(self, n: int) -> Recipe:
         """Return the recipe of a row of `sets`."""
@@ -101,14 +142,19 @@ DERIVED = {  # what parts of a recipe depend on, of the field that has it
 }
 
 
+def coded(keys: Sequence[Hashable], which: np.ndarray) -> np.ndarray:
+    """Return a number for each that is the same where its key is: of `keys`, that of `which`."""
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(keys))}
+    return np.array([numbers[key] for key in keys])[which]
+
+
 def grouped(keys: Sequence[Hashable], which: np.ndarray) -> list[np.ndarray]:
     """Return the positions that have the same key, where `which` says whose key each has."""
     if not len(which):
         return []
-    numbers: dict[Hashable, int] = {}
-    number = np.array([numbers.setdefault(key, len(numbers)) for key in keys])[which]
+    number = coded(keys, which)
     order = np.argsort(number, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(number))[:-1])
+    return np.split(order, 1 + np.flatnonzero(np.diff(number[order])))
 
 
 class Everyone:
@@ -128,18 +174,17 @@ class Everyone:
                 pair = (ids[n], ids[k]) in vocabulary.together
                 self.together[n, k] = self.together[k, n] = pair
 
-    def crowd(self, log: int, size: int, most: int) -> Crowd:
-        """Return the likeliest candidates with so many deviations and one choice of log.
+    def crowd(self, size: int, most: int) -> Crowd:
+        """Return the likeliest candidates with so many deviations.
 
         Each of their options goes with each other, and matters beside one of the others; whether
         each matters beside all of them a vocabulary says.
         """
         sets, found = self._sets(size), []
+        share = 1 + 2 * most // len(self.vocabulary.choices)
         for choice in self.vocabulary.choices:
-            if id(choice[-1]) != log:
-                continue
             chosen = np.array([self.at[id(o)] for o in choice])
-            some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)][: 2 * most]
+            some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)][:share]
             beside = self.together[chosen].any(axis=0)[some]
             for k in range(size):
                 beside |= self.together[some, some[:, k, None]]
@@ -150,17 +195,19 @@ class Everyone:
         crowd = Crowd(self.whole, sets, self._build)
         fine = self.alone[sets].all(axis=1)
         unsure = np.flatnonzero(~fine)
-        some, which = crowd.take(unsure).each(EXAMPLES)
-        fine[unsure] = np.array([self._runs(r) for r in some], bool)[which]
+        for fields in RUNS:
+            some, which = crowd.take(unsure).each(fields)
+            unsure = unsure[np.array([self._runs(r, fields) for r in some], bool)[which]]
+        fine[unsure] = True
         return crowd.take(np.flatnonzero(fine))
 
     def _build(self, options: Sequence[Option]) -> Recipe:
         return self.vocabulary.build(options, precision="float32")  # which is faster
 
-    def _runs(self, recipe: Recipe) -> bool:
-        """Say whether there are such examples as a recipe wants to see."""
+    def _runs(self, recipe: Recipe, fields: Sequence[str]) -> bool:
+        """Say whether what a recipe has in some fields can be."""
         base = self.vocabulary.base
-        plain = base.model_copy(update={field: getattr(recipe, field) for field in EXAMPLES})
+        plain = base.model_copy(update={field: getattr(recipe, field) for field in fields})
         try:
             return self.vocabulary.trained(plain) > 0 and not any(b for b, _ in complaints(plain))
         except ValueError:

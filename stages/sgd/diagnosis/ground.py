@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,13 +11,54 @@ from stages.sgd.diagnosis.crowd import Crowd, Everyone
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.draws import draw_run, rates
-from stages.sgd.parts.logs import Setting, setting
+from stages.sgd.parts.logs import Setting, Table, setting, table_of
+from stages.sgd.parts.models import Examples
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 ENTRIES = 50_000  # of a ground's memory
 ROOM = 10_000_000  # first values of candidates by the thousand that are kept
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
+
+
+class Start(NamedTuple):
+    """Where recipes start.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        One of them.
+    theta : numpy.ndarray, shape (d, R)
+        θ₀.
+    number, stands : int
+        Which start, and which of the places where the legacy stream then stands.
+    """
+
+    recipe: Recipe
+    theta: np.ndarray
+    number: int
+    stands: int
+
+
+class Order(NamedTuple):
+    """How recipes draw examples.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        One of them.
+    number : int
+        Which order.
+    follows : {0, 1, 2}
+        What of the start it depends on: nothing, its `stands` or its `number`.
+    flat : bool
+        A batch is so many examples that are drawn one by one.
+    """
+
+    recipe: Recipe
+    number: int
+    follows: int
+    flat: bool
 
 
 class Ground:
@@ -31,8 +73,11 @@ class Ground:
         self.curve = vocabulary.curve
         self.memory: dict[object, np.ndarray] = {}
         self.settings: dict[object, Setting] = {}
-        self.thetas: dict[object, np.ndarray] = {}
-        self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray]] = {}
+        self.tables: dict[object, Table] = {}
+        self.starts: dict[object, Start] = {}
+        self.stands: dict[object, int] = {}
+        self.orders: dict[object, Order] = {}
+        self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray, Callable]] = {}
         self.factors: dict[object, np.ndarray] = {}
         self.spans: dict[object, np.ndarray] = {}
         self.crowds: dict[object, tuple[Crowd, list[np.ndarray]]] = {}
@@ -46,11 +91,11 @@ class Ground:
         return Everyone(self.vocabulary)
 
     def once(self, key: object, make: Callable[..., np.ndarray], *given: object) -> np.ndarray:
-        """Return what `make` makes of what is given, kept if there is room."""
+        """Return what `make` makes of what is given, kept if there are a key and room."""
         if key in self.firsts:
             return self.firsts[key]
         found = make(*given)
-        if self.room >= found.size:
+        if key is not None and self.room >= found.size:
             self.room -= found.size
             self.firsts[key] = found
         return found
@@ -65,6 +110,20 @@ class Ground:
             self.settings[key] = setting(one, drawn), recipe.data
         return self.settings[key][0]
 
+    def judged(self, recipe: Recipe) -> Examples | Table:
+        """Return what a recipe's logged objective is taken over, in its precision."""
+        where, held_out = self.setting(recipe), recipe.log.value == "held_out"
+        examples = where.held_out if held_out else where.trained
+        if recipe.network:
+            return examples
+        covers = recipe.penalty.covers
+        key = id(recipe.data), id(recipe.sources), held_out, covers, recipe.precision
+        if key not in self.tables:
+            table = (part.astype(recipe.precision) for part in table_of(recipe, examples))
+            self.tables[key] = Table(*table)
+            self.kept.append(recipe)
+        return self.tables[key]
+
     def windows(self, recipe: Recipe) -> np.ndarray:
         """Return which steps each value of the curve is of, shape (rows, 2)."""
         trained = len(self.setting(recipe).trained[1])
@@ -74,45 +133,80 @@ class Ground:
             self.kept.append(recipe)
         return self.spans[key]
 
-    def drawn(self, recipe: Recipe, steps: int) -> tuple[object, np.ndarray, np.ndarray]:
-        """Return a key, θ₀ (d, R) and at least so many steps' examples (T, B, R)."""
-        trained = self.setting(recipe).trained
-        epochal = recipe.order.law in ("permutation", "reshuffle", "cyclic")
-        length = recipe.steps_an_epoch(len(trained[1])) if epochal else None
-        order = id(recipe.order), recipe.batch.size, recipe.replicas, length
-        start = id(recipe.data), id(recipe.start), recipe.follows
-        key = *order, *start
-        apart = recipe.order.generator in ("python", "default_rng")  # from data and start
-        stream = (*order, len(trained[1])) if apart else key
-        whose = recipe.order.generator if recipe.replicas > 1 else recipe.order.generator == "own"
-        theta = (*start, recipe.replicas, whose)
-        if theta not in self.thetas or stream not in self.streams:
-            self.thetas[theta], begun = self._begin(recipe, trained, SHORT)
-            self.streams.setdefault(stream, begun)
-            self.kept.append(recipe)
-        order, seen = self.streams[stream]
-        if len(seen) < steps:
-            parts = [seen]
-            have = len(seen)
-            while have < steps:
+    def independent(self, recipe: Recipe) -> bool:
+        """Say whether a recipe's first value is of before any update."""
+        return recipe.log.moment == "before" and tuple(self.windows(recipe)[0]) == (0, 1)
+
+    def start(self, recipe: Recipe) -> Start:
+        """Return where a recipe starts."""
+        data = recipe.data.seed, recipe.data.transposed, id(recipe.data.features)
+        own = recipe.order.generator == "own"
+        whose = recipe.order.generator if recipe.replicas > 1 else own
+        key = data, id(recipe.start), recipe.follows, recipe.replicas, whose
+        if key not in self.starts:
+            drawn = draw(self.section, recipe.data)
+            theta, _ = draw_run(recipe, drawn, self.setting(recipe).trained, 0, "search")
+            stands: object = key
+            if recipe.replicas == 1 and recipe.start.stream != "reseeded":
+                state = drawn.stream.get_state(legacy=False)["state"]
+                stands = state["key"].tobytes(), state["pos"]
+            number = self.stands.setdefault(stands, len(self.stands))
+            self.starts[key] = Start(recipe, theta, len(self.starts), number)
+        return self.starts[key]
+
+    def order(self, recipe: Recipe) -> Order:
+        """Return how a recipe draws examples."""
+        order, trained = recipe.order, len(self.setting(recipe).trained[1])
+        epochal = order.law in ("permutation", "reshuffle", "cyclic")
+        length = recipe.steps_an_epoch(trained) if epochal else None
+        flat = order.law == "replacement"
+        size = None if flat else recipe.batch.size
+        key = id(order), size, recipe.replicas, length, trained
+        if key not in self.orders:
+            going_on = order.generator == "numpy" and order.seed is None
+            apart = order.generator in ("python", "default_rng") or order.seed is not None
+            follows = 0 if apart else 1 if going_on else 2
+            self.orders[key] = Order(recipe, len(self.orders), follows, flat)
+        return self.orders[key]
+
+    def stream(self, order: Order, start: Start) -> object:
+        """Return the key of the stream of examples that an order draws after a start."""
+        key = order.number, (None, start.stands, start.number)[order.follows]
+        if key not in self.streams:
+            one, other = order.recipe, start.recipe
+            update = {"start": other.start, "intercept": other.intercept, "data": other.data}
+            if order.flat:
+                update["batch"] = type(one.batch)()
+            trained = self.setting(one).trained
+            self.streams[key] = self._stream(one.model_copy(update=update), trained, SHORT)
+        return key
+
+    def seen(self, key: object, steps: int, size: int) -> np.ndarray:
+        """Return at least so many steps' examples (T, B, R) of a stream, B in each."""
+        order, seen, again = self.streams[key]
+        wanted = steps * size // seen.shape[1]
+        if len(seen) < wanted:
+            parts, have = [seen], len(seen)
+            while have < wanted:
                 found = next(order, None)
                 if found is None:  # a short stream: draw it again, as long as any can be
-                    _, (order, _) = self._begin(recipe, trained, LONG)
-                    parts, have = [], 0
+                    order, parts, have = again(), [], 0
                     continue
                 parts.append(found)
                 have += len(parts[-1])
             seen = np.concatenate(parts)
-            self.streams[stream] = order, seen
-        return stream, self.thetas[theta], seen
+            self.streams[key] = order, seen, again
+        if size > seen.shape[1]:
+            return seen[: len(seen) // size * size].reshape(-1, size, seen.shape[2])
+        return seen
 
-    def _begin(self, recipe: Recipe, trained: tuple, updates: int) -> tuple:
+    def _stream(self, recipe: Recipe, trained: Examples, updates: int) -> tuple:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
         if recipe.order.law in ("replacement", "blocks"):  # lengths do not matter to these
             whole = whole.model_copy(update={"steps": min(updates, 480)})
-        theta, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
+        _, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
         empty = np.zeros((0, recipe.batch.size, recipe.replicas), np.intp)
-        return theta, (order, empty)
+        return order, empty, lambda: self._stream(recipe, trained, LONG)[0]
 
     def factor(self, recipe: Recipe, steps: int) -> np.ndarray:
         """Return ηₜ/η for the first steps."""

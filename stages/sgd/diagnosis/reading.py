@@ -34,10 +34,11 @@ class Reader:
 
     def __init__(self, quest: Quest, recipe: Recipe) -> None:
         self.quest, self.recipe, self.where = quest, recipe, quest.ground.setting(recipe)
+        self.judged = quest.ground.judged(recipe)
         self.values, self.slack = quest.curve.values, quest.slack
         self.batch = Batch([recipe], [self.where.trained], 1)
         self.many = len(self.where.trained[1])
-        self.theta = quest.ground.drawn(recipe, 1)[1]
+        self.theta = quest.ground.start(recipe).theta
         self.factor = quest.ground.factor(recipe, len(self.values))
         self.before = recipe.log.moment == "before"
         self.spent = 0  # columns advanced, calls of the trainer counted as some
@@ -54,7 +55,8 @@ class Reader:
         followed = len(seen) if self.path else 0
         rates = self.factor[t] * eta[None]
         epoch = self.batch.advance(state, seen[None, None], rates, followed)
-        return logged(self.recipe, self.where, epoch, np.zeros(1, int), np.arange(len(seen)))[0]
+        chosen, columns = np.zeros(1, int), np.arange(len(seen))
+        return logged(self.recipe, self.where, self.judged, epoch, chosen, columns)[0]
 
     def first(self, eta: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Return the last value of examples seen, shape (steps, columns)."""

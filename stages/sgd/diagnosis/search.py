@@ -15,7 +15,6 @@ from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
-from stages.sgd.recipes.recipe import Recipe
 
 # Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
@@ -71,7 +70,7 @@ class Digits(Quest):
         sure = {
             log
             for (_, log), made in self.starts.items()
-            if any(self._independent(c.recipe) for c in made)
+            if any(self.ground.independent(c.recipe) for c in made)
         }
         if len(sure) in (0, len(self.logs)):
             return dict.fromkeys(self.logs, 1.0)
@@ -98,8 +97,8 @@ class Digits(Quest):
                 for choice in self.vocabulary.choices
                 if id(choice[-1]) == self.log
             )
-            apply = [c for c in made if self._independent(c.recipe)]
-            rest = [c for c in made if not self._independent(c.recipe)]
+            apply = [c for c in made if self.ground.independent(c.recipe)]
+            rest = [c for c in made if not self.ground.independent(c.recipe)]
             self.starts[key] = rest + self._agreeing(apply)
         return self.starts[key]
 
@@ -115,10 +114,6 @@ class Digits(Quest):
             self.tried += 1
             self.spent[self.log] += 1
         return found
-
-    def _independent(self, recipe: Recipe) -> bool:
-        window = self.ground.windows(recipe)[0]
-        return recipe.log.moment == "before" and tuple(window) == (0, 1)
 
     def _agreeing(self, candidates: list[Candidate]) -> list[Candidate]:
         kept = []
@@ -140,7 +135,7 @@ class Digits(Quest):
                     for c in made
                 )
             row = {True: 1, False: 0}
-            rows = [row[self._independent(c.recipe)] for c in made]
+            rows = [row[self.ground.independent(c.recipe)] for c in made]
             self.solved[a, b, self.log] = [
                 kept
                 for r in (0, 1)

@@ -4,20 +4,35 @@ Candidates by the hundred thousand are held against the first values in single p
 left, few, is confirmed in the recipe's own.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from stages.sgd.diagnosis.columns import Columns, apart
+from stages.sgd.diagnosis.columns import FIRST, TRACK, Columns, batches
 from stages.sgd.diagnosis.crowd import Crowd
 from stages.sgd.diagnosis.intervals import Candidate
 from stages.sgd.diagnosis.search import SLOW, Digits
 
-QUICK, STATED = 3, 2  # times as many candidates: of single steps, and where the rate is stated
-OTHERS = 0.7  # of as many runs, at most, where there are fewer candidates
+RUNS = 10  # times as many as the most candidates: at learning rates, the more of fewer
 COLUMNS = 8000  # of one call, about
 ROUGH = 1e-5  # what single precision may do to a value
+FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1
+ROOM = 0.3  # how far a value may be from where those at the next rates say, of how they differ
 MANY, STILL = 2000, 20_000  # candidates of which more values are compared, and are kept at most
+
+
+def scaled(rates: np.ndarray) -> np.ndarray:
+    """Return where learning rates are on a scale of which values are smooth functions."""
+    return rates / (rates + 0.05)
+
+
+def spread(rates: np.ndarray) -> np.ndarray:
+    """Return some of the rates, in order, of which the least and the greatest, FAR apart."""
+    far: list[float] = []
+    for rate in np.sort(rates):
+        if not far or scaled(rate) >= scaled(far[-1]) + FAR:
+            far.append(rate)
+    return np.unique([*far, rates.max()])
 
 
 class Sieve(Digits):
@@ -25,13 +40,7 @@ class Sieve(Digits):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.most = self.search.most
-        if self.curve.unit == "step":
-            self.most *= QUICK
-        elif self.rate:
-            self.most *= STATED
-        if self.vocabulary.base.network:
-            self.most //= SLOW
+        self.most = self.search.most // (2 * SLOW if self.vocabulary.base.network else 1)
 
     def few(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations, fewer than there may be, that agree."""
@@ -44,69 +53,108 @@ class Sieve(Digits):
     def _fewest(self, sizes: Iterable[int]) -> list[Candidate]:
         with np.errstate(all="ignore"):
             for size in sizes:
-                for log in self.logs:
-                    if found := self.confirmed(self.passed(log, size)):
-                        return self.alike(found)
+                if found := self.confirmed(self.passed(size)):
+                    return self.alike(found)
         return []
 
-    def passed(self, log: int, size: int) -> list[Candidate]:
-        """Return the candidates with so many deviations and a choice of log that nearly agree.
+    def passed(self, size: int) -> list[Candidate]:
+        """Return the candidates with so many deviations that nearly agree.
 
         With the values up to the first that depends on the learning rate; while too many do, with
         more.
         """
-        crowd, parts = self._crowd(log, size)
+        crowd, parts = self._crowd(size)
         self.tried += len(crowd)
         rates, found = self._rates(len(crowd)), []
         for n, part in enumerate(parts):
-            some, eta, rows = crowd.take(part), np.tile(rates, (len(part), 1)), 1
-            independent = self._independent(some.recipe(some.rows[0]))
-            key = log, size, n, not independent and self.rate
-            wanted = self._values, some, eta[:, :1] if independent else eta, rows
-            at, which = np.nonzero(self._near(self.ground.once(key, *wanted)))
-            if independent:  # of the learning rate
-                some, eta, rows = some.take(at), eta[at], 2
-                at, which = np.nonzero(self._near(self._values(some, eta, rows)))
-            some, eta = some.take(at), eta[at, which]
+            some, rows = crowd.take(part), 1
+            if self.ground.independent(some.recipe(some.rows[0])):  # of the learning rate
+                values = self.ground.once((size, n), self._last, some, rates[:1], rows, FIRST)
+                some, rows = some.take(np.flatnonzero(self._near(values, rows))), 2
+                key = None
+            else:
+                key = size, n, self.rate
+            at, eta = self._agreeing(key, some, rates, rows)
+            some = some.take(at)
             while len(some) > MANY and rows < len(self.curve.values):
                 rows = min(2 * rows, len(self.curve.values))
-                good = np.flatnonzero(self._near(self._values(some, eta[:, None], rows)))[:STILL]
+                good = self._near(self._last(some, eta[:, None], rows), rows)
+                good = np.flatnonzero(good[:, 0])[:STILL]
                 some, eta = some.take(good), eta[good]
             found += self._candidates(some, eta)
         return found
 
+    def _agreeing(
+        self, key: object, crowd: Crowd, rates: np.ndarray, rows: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return which candidates nearly agree in the last of rows, and at which learning rate.
+
+        All are tried at some rates, far apart, and those that may agree at one between, too.
+        """
+        if not len(crowd):
+            return np.zeros(0, int), np.zeros(0)
+        far = spread(rates)
+        if len(rates) > len(self.search.rates.common):  # of few candidates
+            far = np.union1d(far, self.search.rates.common)
+        values = self.ground.once(key, self._last, crowd, far, rows, TRACK)
+        at, which = np.nonzero(self._near(values, rows))
+        found, maybe = [(at, far[which])], []
+        wanted, place = self.curve.values[rows - 1], scaled(far)
+        for rate in np.setdiff1d(rates, far):
+            k = np.searchsorted(far, rate)
+            below, above = values[:, k - 1], values[:, k]
+            share = (scaled(rate) - place[k - 1]) / (place[k] - place[k - 1])
+            beside = values[:, max(0, k - 2) : k + 2]
+            room = np.abs(above - below) + beside.max(axis=1) - beside.min(axis=1)
+            off = np.abs(below + share * (above - below) - wanted)
+            at = np.flatnonzero(~(off > ROOM * room + ROUGH))  # nor where they are not finite
+            maybe.append((at, np.full(len(at), rate)))
+        if maybe:
+            at, eta = (np.concatenate(part) for part in zip(*maybe, strict=True))
+            good = self._near(self._last(crowd.take(at), eta[:, None], rows), rows)[:, 0]
+            found.append((at[good], eta[good]))
+        at, eta = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.argsort(at, kind="stable")
+        return at[order], eta[order]
+
     def _rates(self, candidates: int) -> np.ndarray:
         """Return the learning rates at which so many candidates are tried: more of fewer."""
-        common, others = self.search.rates.common, self.search.rates.others
         if self.rate:
             return np.array([self.rate])
-        more = int(OTHERS * self.most * len(common) / max(1, candidates)) - len(common)
-        return np.array([*common, *others[: max(0, more)]])
+        rates = [*self.search.rates.common, *self.search.rates.others]
+        return np.array(rates[: max(1, RUNS * self.most // max(1, candidates))])
 
-    def _crowd(self, log: int, size: int) -> tuple[Crowd, list[np.ndarray]]:
+    def _crowd(self, size: int) -> tuple[Crowd, list[np.ndarray]]:
         """Return candidates, and the parts of them that can be in one batch."""
         known = self.ground.crowds
-        if (log, size) not in known:
-            crowd = self.ground.everyone.crowd(log, size, self.most)
-            known[log, size] = crowd, list(apart(self.ground, crowd))
-        return known[log, size]
+        if size not in known:
+            crowd = self.ground.everyone.crowd(size, self.most)
+            known[size] = crowd, batches(self.ground, crowd)
+        return known[size]
 
-    def _values(self, crowd: Crowd, eta: np.ndarray, rows: int) -> np.ndarray:
-        """Return the first rows at learning rates (candidates, times): (rows, *eta.shape)."""
-        found, times = np.empty((rows, *eta.shape), np.float32), eta.shape[1]
-        size = max(1, COLUMNS // times)
-        for begin in range(0, len(crowd), size):
-            some = np.arange(begin, min(begin + size, len(crowd)))
-            columns = Columns(self.ground, crowd.take(some), times=times)
-            values, _ = columns.values(eta[some], 0, rows)
-            found[:, some] = values.reshape(rows, len(some), times)
+    def _last(
+        self, crowd: Crowd, rates: np.ndarray, rows: int, track: Sequence[str] = ()
+    ) -> np.ndarray:
+        """Return the last of rows of each candidate at learning rates: (candidates, rates).
+
+        Rates of all, of which those that agree in the fields of `track` are trained once, or of
+        shape (candidates, rates).
+        """
+        alike, which = crowd.alike(track)
+        order = np.argsort(which, kind="stable")
+        size = max(1, COLUMNS // rates.shape[-1])
+        begins = np.searchsorted(which[order], np.arange(0, len(alike), size))
+        found = np.empty((len(crowd), rates.shape[-1]), np.float32)
+        for some in np.split(order, begins)[1:]:
+            columns = Columns(self.ground, crowd.take(some), times=rates.shape[-1], track=track)
+            eta = rates[some] if rates.ndim > 1 else np.tile(rates, (len(columns.tracks), 1))
+            found[some] = columns.values(eta, rows - 1, rows)[0].reshape(len(some), -1)
         return found
 
-    def _near(self, values: np.ndarray) -> np.ndarray:
-        """Say where all rows of values agree about, shape (candidates, times)."""
-        curve = self.curve.values[: len(values)]
-        slack = self.slack[: len(values)] + ROUGH * (1 + np.abs(curve))
-        return (np.abs(values - curve[:, None, None]) <= slack[:, None, None]).all(axis=0)
+    def _near(self, values: np.ndarray, rows: int) -> np.ndarray:
+        """Say which values nearly agree with the last of rows of the curve."""
+        wanted = self.curve.values[rows - 1]
+        return np.abs(values - wanted) <= self.slack[rows - 1] + ROUGH * (1 + abs(wanted))
 
     def _candidates(self, crowd: Crowd, rates: np.ndarray) -> list[Candidate]:
         found = []

@@ -4,16 +4,24 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.parts.logs import Logger, Setting, own_objective
+from stages.sgd.parts.logs import Logger, Setting, Table, own_objective
 from stages.sgd.parts.losses import LOSSES
-from stages.sgd.parts.models import Epoch, covered, feature_count, recipe_inputs
+from stages.sgd.parts.models import Epoch, Examples, covered, feature_count, recipe_inputs
 from stages.sgd.recipes.recipe import Recipe
 
 
 def logged(
-    recipe: Recipe, where: Setting, epoch: Epoch, chosen: np.ndarray, columns: np.ndarray
+    recipe: Recipe,
+    where: Setting,
+    judged: Examples | Table,
+    epoch: Epoch,
+    chosen: np.ndarray,
+    columns: np.ndarray,
 ) -> np.ndarray:
-    """Return what is logged at the chosen steps, shape (steps, columns)."""
+    """Return what is logged at the chosen steps, shape (steps, columns).
+
+    `judged` is what an objective is taken over.
+    """
     log = recipe.log
     if log.value == "sampled" and log.moment == "before":
         return epoch.losses[chosen[:, None], columns]
@@ -30,11 +38,12 @@ def logged(
         logger = Logger(each, where)
         logger.see(part)
         return np.stack(logger.values)
-    path = epoch.path[:, :width]
-    if len(columns) < path.shape[2]:
-        path = path[:, :, columns]
-    examples = where.held_out if log.value == "held_out" else where.trained
-    return own_objective(recipe, examples, path[chosen + (log.moment == "after")])
+    path, rows = epoch.path[:, :width], chosen + (log.moment == "after")
+    if not np.array_equal(columns, np.arange(path.shape[2])):
+        path = np.stack([path[row].take(columns, axis=1) for row in rows])
+    else:
+        path = path[rows]
+    return own_objective(recipe, judged, path)
 
 
 def line(

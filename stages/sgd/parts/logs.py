@@ -51,15 +51,39 @@ def setting(recipe: Recipe, data: Draw) -> Setting:
     return Setting(*parts, (data.X, data.y))
 
 
-def own_objective(recipe: Recipe, examples: Examples, theta: np.ndarray) -> np.ndarray:
+class Table(NamedTuple):
+    """What a linear program's objective is a sum over.
+
+    Attributes
+    ----------
+    inputs : numpy.ndarray, shape (N, d)
+        Of what is logged.
+    y : numpy.ndarray, shape (N, 1)
+        Labels as the program codes them.
+    mask : numpy.ndarray, shape (d, 1)
+        1 where λ covers an entry of θ, else 0.
+    """
+
+    inputs: np.ndarray
+    y: np.ndarray
+    mask: np.ndarray
+
+
+def table_of(recipe: Recipe, examples: Examples) -> Table:
+    """Return what a linear program's objective of X and y, as it codes them, is a sum over."""
+    X, y = examples
+    return Table(recipe_inputs(recipe, X, y)["log"], y[:, None], covered(recipe, X)[:, None])
+
+
+def own_objective(recipe: Recipe, examples: Examples | Table, theta: np.ndarray) -> np.ndarray:
     """Return what a program takes for its objective, or its worst margin, at a θ.
 
     Parameters
     ----------
     recipe : Recipe
         Its `log` says which loss, and its `penalty` whether λ‖w‖² is in it.
-    examples : tuple of numpy.ndarray
-        X and y, as the program codes them.
+    examples : tuple of numpy.ndarray, or Table
+        X and y, as the program codes them, or what has been made of them.
     theta : numpy.ndarray, shape (..., d, R)
         Parameters of the program.
 
@@ -67,18 +91,19 @@ def own_objective(recipe: Recipe, examples: Examples, theta: np.ndarray) -> np.n
     -------
     numpy.ndarray, shape (..., R)
     """
-    X, y = examples
     if recipe.network:
+        X, y = examples
         flat = np.moveaxis(theta, -2, 0)
         z = np.stack([_network(flat, x) for x in X[:, 0]], axis=-2)
         return LOSSES["squared"](z, y[:, None]).mean(axis=-2)
-    z = recipe_inputs(recipe, X, y)["log"] @ theta
+    table = examples if isinstance(examples, Table) else table_of(recipe, examples)
+    z = table.inputs @ theta
     if recipe.log.value == "worst_margin":
-        losses = (1 - y[:, None] * z).max(axis=-2)
+        losses = (1 - table.y * z).max(axis=-2)
     else:
-        losses = LOSSES[recipe.log.loss or recipe.objective.loss](z, y[:, None]).mean(axis=-2)
+        losses = LOSSES[recipe.log.loss or recipe.objective.loss](z, table.y).mean(axis=-2)
     if recipe.penalty.logged and recipe.penalised:
-        losses = losses + recipe.penalised * (covered(recipe, X)[:, None] * theta**2).sum(axis=-2)
+        losses = losses + recipe.penalised * (table.mask * theta**2).sum(axis=-2)
     return losses
 
 
