@@ -103,8 +103,12 @@ def test_the_likeliest_of_a_crowd_come_first():
 
 @pytest.mark.parametrize("rates", [(None, None), (0.01, 0.05)])
 def test_curves_that_share_a_crowd_are_explained_alike(rates):
-    search = parameters.load("search", Search).model_copy(update={"at_once": 2, "most": 60_000})
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    search = parameters.load("search", Search)
+    log = {"value": "sampled", "moment": "before"}
+    choices = {field: [value] for field, value in (fields | {"log": log}).items()}
+    choices = search.choices.model_copy(update=choices)
+    search = search.model_copy(update={"at_once": 2, "most": 60_000, "choices": choices})
     kept, made = {}, []
     for slip, eta, rate in zip(
         ({"steps": 20}, {"accumulate": True}), (0.01, 0.05), rates, strict=True
