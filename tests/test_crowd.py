@@ -63,7 +63,7 @@ def test_candidates_that_are_trained_once_log_what_each_does_alone():
     crowd = Everyone(quest.vocabulary).crowd(2, 60_000)
     fewer = 0
     for part in batches(quest.ground, crowd):
-        for begin in rng.integers(len(part), size=5):
+        for begin in rng.integers(len(part), size=3):
             some = crowd.take(part[begin : begin + 12])
             columns, alone = Columns(quest.ground, some, track=TRACK), Columns(quest.ground, some)
             fewer += len(some) - len(columns.tracks)
@@ -108,7 +108,9 @@ def test_curves_that_share_a_crowd_are_explained_alike(rates):
     log = {"value": "sampled", "moment": "before"}
     choices = {field: [value] for field, value in (fields | {"log": log}).items()}
     choices = search.choices.model_copy(update=choices)
-    search = search.model_copy(update={"at_once": 2, "most": 60_000, "choices": choices})
+    common = search.rates.model_copy(update={"others": []})
+    update = {"at_once": 2, "most": 60_000, "choices": choices, "rates": common}
+    search = search.model_copy(update=update)
     kept, made = {}, []
     for slip, eta, rate in zip(
         ({"steps": 20}, {"accumulate": True}), (0.01, 0.05), rates, strict=True
