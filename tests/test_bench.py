@@ -5,23 +5,17 @@ import pytest
 
 from benchmarks import bench, rivals
 
+LOOPS = [(rivals.scalar_loop, problem, 1e-12) for problem in bench.PROBLEMS]
+LOOPS += [(rivals.printed_torch, problem, 1e-5) for problem in ("logistic", "svm")]  # in float32
 
-@pytest.mark.parametrize("problem", bench.PROBLEMS)
-def test_a_scalar_loop_ends_where_the_trainer_does(problem):
+
+@pytest.mark.parametrize(("loop", "problem", "room"), LOOPS)
+def test_a_plain_loop_ends_where_the_trainer_does(loop, problem, room):
     recipe, X, y, theta = bench.ready(problem, 3)
     orders = np.random.default_rng(0).integers(len(y), size=(2, bench.STEPS, 1, 3))
     ours = bench.train("numpy", recipe, (X, y), theta, orders)
-    run = rivals.scalar_loop(recipe, X, y, theta, orders.reshape(-1, 3))
-    np.testing.assert_allclose(run(), ours[:, 0], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("problem", ["logistic", "svm"])
-def test_a_printed_pytorch_program_ends_where_the_trainer_does(problem):
-    recipe, X, y, theta = bench.ready(problem, 3)
-    orders = np.random.default_rng(0).integers(len(y), size=(2, bench.STEPS, 1, 3))
-    ours = bench.train("numpy", recipe, (X, y), theta, orders)
-    run = rivals.printed_torch(recipe, X, y, theta, orders.reshape(-1, 3))
-    np.testing.assert_allclose(run(), ours[:, 0], rtol=0, atol=1e-5)
+    run = loop(recipe, X, y, theta, orders.reshape(-1, 3))
+    np.testing.assert_allclose(run(), ours[:, 0], rtol=0, atol=room)
 
 
 def test_rows_say_whether_a_target_is_met():

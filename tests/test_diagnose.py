@@ -339,7 +339,7 @@ def test_a_rival_takes_the_steps_of_a_scalar_loop(kind, log, name, params):
     curve = Curve(unit, np.arange(1, rows + 1), np.ones(rows), np.ones(rows))
     section = parameters.load("datasets.gaussian", datasets.DATASETS["gaussian"][0])
     ground = Ground(SimpleNamespace(curve=curve, section=section))
-    columns = Columns(ground, [recipe], partial(Rival, [kind]))
+    columns = Columns(ground, [recipe], partial(Rival, kind))
     found, _ = columns.values(np.array([0.03]), 0, rows)
     assert np.allclose(found[:, 0], expected, rtol=1e-9)
 
@@ -353,7 +353,7 @@ def test_other_data_are_trained_on_as_a_scalar_loop_does(params):
     order = {"generator": "python", "seed": 0}
     recipe = recipe_of("svm", fields | {"learning_rate": 0.03, "order": order})
     recipe = recipe.model_copy(update={"replicas": 3})
-    found = laws._values([OTHER_DATA], [recipe], [0.03], 4)
+    found = laws._values(OTHER_DATA, [recipe], [0.03], 4)
     for k in range(3):
         own = fields | {"learning_rate": 0.03, "data": {"seed": SEED + k}}
         own["order"] = order | {"seed": SEED + k}

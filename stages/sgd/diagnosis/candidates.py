@@ -17,7 +17,7 @@ class Rates(Section):
     lower, upper : float
         Between which one is solved for.
     common, others : list of float
-        At which candidates are tried, the likeliest first: at the more, the fewer they are.
+        At which candidates are tried, in this order: the fewer they are, at the more.
     """
 
     lower: Positive
@@ -48,8 +48,7 @@ class Search(Section):
         How many of `deviations` a candidate may have.
     most : int
         How many candidates with the same number of deviations are held against the digits, the
-        likeliest first, and a tenth of how many runs of them: at that many learning rates. Fewer
-        of a network.
+        likeliest first: so many at ten learning rates, fewer at more. Less of a network.
     solved : int
         About how many with each choice of log, whose learning rate is solved for. Fewer where
         that takes longer.

@@ -13,7 +13,7 @@ from stages.sgd.parts.models import Epoch
 from stages.sgd.recipes.recipe import Recipe
 
 MEMORY = 1_000_000  # numbers of the paths of one call
-LIMIT = 1_000_000  # starts
+LIMIT = 1_000_000  # more than there are of what is numbered
 ENOUGH = 500  # candidates that are in a batch of their own
 # Fields that a column's parts depend on.
 ALIKE = ("batch", "derivative", "loss", "update", "accumulate", "precision")  # in one batch
@@ -54,7 +54,7 @@ class Columns:
         some, which = self.tracks.each(TRAINED)
         trained = [ground.setting(r).trained for r in some]
         self.batch = make(some, trained, np.repeat(which, self.replicas))
-        self.drawn_to, self.drawn = 0, some[0].batch.size  # steps so far, examples of each
+        self.drawn_to, self.size = 0, some[0].batch.size  # steps so far, and examples of each
         some, which = self.recipes.each(LOGGED)
         members = np.arange(self.replicas)
         self.groups = []
@@ -159,7 +159,7 @@ class Columns:
         _, some, which = np.unique(number * LIMIT + after, return_index=True, return_inverse=True)
         keys = [self.ground.stream(orders[drawing[n]], starts[begun[n]]) for n in some]
         self.place = np.repeat(which[:, None] * self.each + members, self.times)
-        self.streams = [self.ground.seen(key, steps, self.drawn) for key in keys]
+        self.streams = [self.ground.seen(key, steps, self.size) for key in keys]
         self.drawn_to = min(len(seen) for seen in self.streams)
 
     def _log(self, epoch: Epoch, step: int, begin: int, end: int, sums: np.ndarray) -> None:

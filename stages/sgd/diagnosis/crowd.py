@@ -88,21 +88,28 @@ class Crowd:
 
     def each(self, fields: Sequence[str]) -> tuple[list[Recipe], np.ndarray]:
         """Return recipes that stand for all which agree in some fields, and which for each."""
-        first, which = self.classes(fields)
-        used, which = np.unique(which[self.rows], return_inverse=True)
-        return [self.recipe(n) for n in first[used]], which
+        _, first, which = self._standing(fields)
+        return [self.recipe(n) for n in first], which
 
     def told(
         self, fields: Sequence[str], tell: Callable[[Recipe], T]
     ) -> tuple[list[T], np.ndarray]:
-        """Return what is told of recipes that stand for all, and which of it is of each."""
+        """Return what is told of recipes that stand for all, and which of it is of each.
+
+        Of the same fields the same is told each time.
+        """
+        used, first, which = self._standing(fields)
+        known = self.said.setdefault(fields, {})
+        for one, n in zip(used, first, strict=True):
+            if one not in known:
+                known[one] = tell(self.recipe(n))
+        return [known[one] for one in used], which
+
+    def _standing(self, fields: Sequence[str]) -> tuple[list[int], list[int], np.ndarray]:
+        """Return the classes that agree in fields, a row of `sets` of each, and which is whose."""
         first, which = self.classes(fields)
         used, which = np.unique(which[self.rows], return_inverse=True)
-        known = self.said.setdefault(fields, {})
-        for n in used.tolist():
-            if n not in known:
-                known[n] = tell(self.recipe(first[n]))
-        return [known[n] for n in used.tolist()], which
+        return used.tolist(), first[used].tolist(), which
 
     def alike(self, fields: Sequence[str]) -> tuple["Crowd", np.ndarray]:
         """Return those that stand for all which agree in some fields, and which for each."""

@@ -14,7 +14,7 @@ from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import ENTRIES, Quest
-from stages.sgd.diagnosis.rivals import AVERAGED, OTHER_DATA, RIVALS, SEED, Rival
+from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe
 
@@ -98,8 +98,12 @@ class Laws(Quest):
                 ]
                 level = self._halved(longer)
                 best += level[:EACH]
-            rivals = [pair for rule in RIVALS for pair in self._rivals(rule, grid)]
-            return self._compared(best, self._halved(rivals, FIRST_RIVALS))
+            rivals = [
+                s
+                for rule in RIVALS
+                for s in self._halved(list(self._rivals(rule, grid)), FIRST_RIVALS)
+            ]
+            return self._compared(best, rivals)
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
         """Return the best candidates and rivals, by many replicas at full length."""
@@ -143,18 +147,12 @@ class Laws(Quest):
     def _halved(
         self, pairs: list[tuple[tuple[Option, ...], float]], kept: Sequence[int] = FIRST
     ) -> list[Scored]:
-        """Return the best of many, fewer of them the longer the curves that are compared.
-
-        Of each rival as many.
-        """
+        """Return the best of many, fewer of them the longer the curves that are compared."""
         found: list[Scored] = []
         lengths = LENGTHS_NETWORK if self.vocabulary.base.network else LENGTHS
         for number, (steps, most) in enumerate(zip(lengths, kept, strict=True)):
             some = self._together(pairs, FEW, min(steps, self.steps), ROOM[number])
-            kinds: dict[int, list[Scored]] = {}
-            for s in some:
-                kinds.setdefault(id(rival(s.options)), []).append(s)
-            found = [s for alike in kinds.values() for s in self._best(alike, most)]
+            found = self._best(some, most)
             pairs = [(s.options, s.rate) for s in found]
             if number == 0:
                 pairs += [(s.options, r) for s in found for r in self._near(s.rate, BETWEEN)]
@@ -211,14 +209,12 @@ class Laws(Quest):
         keys = [(rate, replicas, rows, *map(id, o), self.least) for o, rate in pairs]
         parts = {n: self.ground.memory[k] for n, k in enumerate(keys) if k in self.ground.memory}
         recipes = [build(o).model_copy(update={"replicas": replicas}) for o, _ in pairs]
-        rules = [rival(o) for o, _ in pairs]
-        for kind in ((None,), RIVALS[:-2], (AVERAGED,), (OTHER_DATA,)):
-            new = [n for rule in kind for n, r in enumerate(rules) if r is rule and n not in parts]
+        for rule in (None, *RIVALS):
+            new = [n for n, p in enumerate(pairs) if n not in parts and rival(p[0]) is rule]
             for some in apart(self.ground, [recipes[n] for n in new], 0, max(1, 6000 // replicas)):
                 at = [new[n] for n in some]
                 rates = [pairs[n][1] for n in at]
-                some_rules = [rules[n] for n in at]
-                values = self._values(some_rules, [recipes[n] for n in at], rates, rows)
+                values = self._values(rule, [recipes[n] for n in at], rates, rows)
                 summaries = np.split(summary(values, self.least), len(at), axis=1)
                 parts |= zip(at, summaries, strict=True)
         if replicas == FEW and len(self.ground.memory) < ENTRIES:
@@ -233,15 +229,13 @@ class Laws(Quest):
         return found
 
     def _values(
-        self, rules: list[Option | None], recipes: list[Recipe], rates: list[float], rows: int
+        self, rule: Option | None, recipes: list[Recipe], rates: list[float], rows: int
     ) -> np.ndarray:
         """Return what the replicas of each log, shape (rows, recipes × replicas)."""
-        make = Batch
-        if rules[0] is OTHER_DATA:
+        make = partial(Rival, rule.kind) if rule and rule is not OTHER_DATA else Batch
+        if rule is OTHER_DATA:
             rates = np.repeat(rates, recipes[0].replicas)
             recipes = [other for r in recipes for other in self._other_data(r)]
-        elif rules[0]:
-            make = partial(Rival, [rule.kind for rule in rules])
         return Columns(self.ground, recipes, make).values(np.array(rates), 0, rows)[0]
 
     def _other_data(self, recipe: Recipe) -> Iterator[Recipe]:

@@ -4,8 +4,7 @@ A candidate is believed only where it is more probable than these. Each takes th
 recipe's step and makes another step of it. Shapes: θ (d, R).
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +24,7 @@ METHODS = {
 }
 # Together as probable as a program without a deviation.
 RIVALS = [Option(kind, {}, 1 / len(METHODS)) for kind in METHODS]
-AVERAGED, OTHER_DATA = RIVALS[-2:]  # apart: the steps of other data are a recipe's
+OTHER_DATA = RIVALS[-1]  # whose steps are a recipe's
 
 
 class Method(NamedTuple):
@@ -37,71 +36,61 @@ class Method(NamedTuple):
 
 
 class Rival(Batch):
-    """Columns that take the steps of rivals.
+    """Columns that take a rival's steps.
 
     Parameters
     ----------
-    rules : sequence of {'momentum', 'adam', 'clipped', 'averaged'}
-        Which rival each recipe's columns are, those of one rule together; `averaged` goes with no
-        other.
+    rule : {'momentum', 'adam', 'clipped', 'averaged'}
+        Which rival.
     recipes, examples, replicas
         As in a batch.
     """
 
-    def __init__(self, rules: Sequence[str], *batch: Any) -> None:
+    def __init__(self, rule: str, *batch: object) -> None:
         super().__init__(*batch)
-        self.rules, self.count = rules, 0
+        self.rule, self.count = rule, 0
 
     def state(self, theta: np.ndarray) -> np.ndarray:
         """Return a copy of θ₀ to advance, with no step taken."""
         theta = super().state(theta)
         self.count, self.mean = 0, theta.copy()
         self.speed, self.squares = np.zeros_like(theta), np.zeros_like(theta)
-        each = theta.shape[1] // len(self.rules)
-        begins = {rule: self.rules.index(rule) * each for rule in self.rules}
-        ends = [*list(begins.values())[1:], theta.shape[1]]
-        self.parts = {r: slice(b, e) for (r, b), e in zip(begins.items(), ends, strict=True)}
         return theta
 
     def advance(
         self, theta: np.ndarray, examples: np.ndarray, rates: np.ndarray, followed: int = 0
     ) -> Epoch:
         """Take T steps, writing the new parameters into `theta`."""
-        parts, averaged = [], "averaged" in self.parts
+        parts = []
         for k in range(len(examples)):
             step = examples[k : k + 1], rates[k : k + 1]
             self.count += 1
             before = theta.copy()
             plain = super().advance(theta, *step, followed)
-            if averaged:
+            if self.rule == "averaged":
                 plain = super().advance(self.mean.copy(), *step, followed)
                 self.mean += (theta - self.mean) / (self.count + 1)
             else:
-                taken = before - theta
-                for rule, part in self.parts.items():
-                    rate = rates[k] if rates.shape[1] == 1 else rates[k, part]
-                    taken[:, part] = self._step(rule, part, taken[:, part], rate)
-                np.subtract(before, taken, out=theta)
+                np.subtract(before, self._step(before - theta, rates[k]), out=theta)
             parts.append(plain)
-        shown = self.mean if averaged else theta
+        shown = self.mean if self.rule == "averaged" else theta
         z, y, losses = (
             np.concatenate([getattr(p, n) for p in parts]) for n in ("z", "y", "losses")
         )
         path = np.concatenate([*(p.path[:1] for p in parts), shown[None, :, :followed]])
         return Epoch(examples, z, y, losses, theta, path)
 
-    def _step(self, rule: str, part: slice, plain: np.ndarray, rate: np.ndarray) -> np.ndarray:
-        """Return the step of a rule in the place of η∇ℓ."""
-        speed, squares = self.speed[:, part], self.squares[:, part]
-        if rule == "momentum":
-            speed *= MOMENTUM
-            speed += plain
-            return speed
+    def _step(self, plain: np.ndarray, rate: np.ndarray) -> np.ndarray:
+        """Return the step in the place of η∇ℓ."""
+        if self.rule == "momentum":
+            self.speed *= MOMENTUM
+            self.speed += plain
+            return self.speed
         gradient = plain / rate
-        if rule == "clipped":
+        if self.rule == "clipped":
             norm = np.sqrt((gradient**2).sum(axis=0))
             return plain * np.minimum(1, NORM / np.maximum(norm, LEAST))
-        speed += (1 - MOMENTUM) * (gradient - speed)
-        squares += (1 - SQUARES) * (gradient**2 - squares)
-        scale = np.sqrt(squares / (1 - SQUARES**self.count)) + LEAST
-        return rate * speed / (1 - MOMENTUM**self.count) / scale
+        self.speed += (1 - MOMENTUM) * (gradient - self.speed)
+        self.squares += (1 - SQUARES) * (gradient**2 - self.squares)
+        scale = np.sqrt(self.squares / (1 - SQUARES**self.count)) + LEAST
+        return rate * self.speed / (1 - MOMENTUM**self.count) / scale

@@ -13,7 +13,7 @@ from stages.sgd.diagnosis.crowd import Crowd
 from stages.sgd.diagnosis.intervals import Candidate
 from stages.sgd.diagnosis.search import SLOW, Digits
 
-RUNS = 10  # times as many as the most candidates: at learning rates, the more of fewer
+RUNS = 10  # learning rates at which the most candidates are tried, and fewer at more
 COLUMNS = 8000  # of one call, about
 ROUGH = 1e-5  # what single precision may do to a value
 FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.parts.logs import Logger, Setting, Table, own_objective
+from stages.sgd.parts.logs import Logger, Setting, Table, own_objective, table_of
 from stages.sgd.parts.losses import LOSSES
-from stages.sgd.parts.models import Epoch, Examples, covered, feature_count, recipe_inputs
+from stages.sgd.parts.models import Epoch, Examples, feature_count
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -55,9 +55,9 @@ def line(
         return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
     width = recipe_width(recipe, where)
     base, slope = base[:width], slope[:width]
-    table = recipe_inputs(recipe, X, y)["log"]
-    z, dz, label = table @ base, table @ slope, y[:, None]
-    mask = covered(recipe, X)[:, None] * (recipe.penalised if recipe.penalty.logged else 0.0)
+    inputs, label, covers = table_of(recipe, (X, y))
+    z, dz = inputs @ base, inputs @ slope
+    mask = covers * (recipe.penalised if recipe.penalty.logged else 0.0)
     square, twice, steep = ((mask * p).sum(axis=0) for p in (base**2, 2 * base * slope, slope**2))
     loss = LOSSES[recipe.log.loss or recipe.objective.loss]
 
