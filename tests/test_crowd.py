@@ -147,6 +147,13 @@ def test_a_seeded_program_with_three_deviations_is_found():
     )
 
 
+@pytest.mark.parametrize(("fewer", "unit"), [({"most": 1}, "step"), ({"deviations": {}}, "epoch")])
+def test_where_no_candidate_is_left_none_is_found(fewer, unit):
+    search = parameters.load("search", Search).model_copy(update=fewer | {"solved": 1})
+    curve = make(unit, range(1, 5), ["0.51", "0.52", "0.53", "0.54"])
+    assert digits_of("logistic", curve, search).found == []
+
+
 def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
     search = parameters.load("search", Search)
     rate, common = search.rates.others[-1], search.rates.model_copy(update={"others": []})

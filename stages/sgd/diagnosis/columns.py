@@ -241,6 +241,8 @@ def batches(ground: Ground, crowd: Crowd) -> list[np.ndarray]:
         begin, end = ground.windows(r)[0]
         return end, ground.independent(r), end - begin > 1 and not plain(r)
 
+    if not len(crowd):
+        return []
     times, which = crowd.told(WINDOW, timing)
     end, free, whole = np.array(times).T[:, which]
     kind, cost = coded(*crowd.told(ALIKE, shared)), coded(*crowd.told(COSTLY, passes))
