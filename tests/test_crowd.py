@@ -1,5 +1,7 @@
 """Candidates by the hundred thousand: scalar loops write what some of them must log."""
 
+import gc
+import weakref
 from functools import cache
 
 import numpy as np
@@ -165,3 +167,32 @@ def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
         tried = search.model_copy(update={"at_once": 2, "most": most, "rates": rates})
         found = explain(case_of("svm", curve, tried), ["few"]).found
         assert {e.recipe.learning_rate for e in found} == ({rate} if explained else set())
+
+
+def test_those_whose_first_value_agrees_are_tried_at_learning_rates_that_are_less_common():
+    search = parameters.load("search", Search)
+    rate = search.rates.others[-1]
+    fields = {"start": {"law": "uniform", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"intercept": "none", "gradient_factor": 1 / 30, "learning_rate": rate}
+    fields |= {"log": {"value": "objective", "moment": "before", "every": 1}, "updates": 12}
+    curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
+    tried = search.model_copy(update={"at_once": 2, "most": 10_000})
+    found = explain(case_of("svm", curve, tried), ["many"]).found
+    assert {e.recipe.learning_rate for e in found} == {rate}
+    assert all(writes(e.recipe, "svm", curve) for e in found)
+
+
+def test_what_a_search_holds_is_freed_with_it():
+    search = parameters.load("search", Search)
+    start = [{"law": "zeros", "stream": "numpy"}]
+    choices = search.choices.model_copy(update={"start": start})
+    few = search.model_copy(update={"choices": choices, "at_once": 1})
+    curve, kept = make("epoch", range(1, 5), ["0.51", "0.52", "0.53", "0.54"]), {}
+    gc.disable()
+    try:
+        explain(case_of("logistic", curve, few)._replace(kept=kept), ["few"])
+        (held,) = map(weakref.ref, kept.values())
+        kept.clear()
+        assert held() is None
+    finally:
+        gc.enable()

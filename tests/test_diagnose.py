@@ -236,6 +236,9 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("quadratic_svm",  # whose two deviations are of the last that are tried
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.002, "epochs": 12,
           "order": {"generator": "numpy", "law": "permutation", "examples": 19}}, 2),
+        ("logistic",  # which goes up
+         {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
+          "order": {"generator": "numpy"}, "gradient_factor": -1.0}, 1),
     ],
 )  # fmt: skip
 def test_a_seeded_program_whose_learning_rate_is_not_stated_is_found(name, fields, at_once):

@@ -60,6 +60,7 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
+    ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
     ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
     ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
 }

@@ -77,7 +77,7 @@ class Ground:
         self.starts: dict[object, Start] = {}
         self.stands: dict[object, int] = {}
         self.orders: dict[object, Order] = {}
-        self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray, Callable]] = {}
+        self.streams: dict[object, tuple[Iterator[np.ndarray], np.ndarray, tuple]] = {}
         self.factors: dict[object, np.ndarray] = {}
         self.spans: dict[object, np.ndarray] = {}
         self.crowds: dict[object, tuple[Crowd, list[np.ndarray]]] = {}
@@ -177,36 +177,35 @@ class Ground:
             update = {"start": other.start, "intercept": other.intercept, "data": other.data}
             if order.flat:
                 update["batch"] = type(one.batch)()
-            trained = self.setting(one).trained
-            self.streams[key] = self._stream(one.model_copy(update=update), trained, SHORT)
+            drawn = one.model_copy(update=update), self.setting(one).trained
+            empty = np.zeros((0, drawn[0].batch.size, one.replicas), np.intp)
+            self.streams[key] = self._begun(*drawn, SHORT), empty, drawn
         return key
 
     def seen(self, key: object, steps: int, size: int) -> np.ndarray:
         """Return at least so many steps' examples (T, B, R) of a stream, B in each."""
-        order, seen, again = self.streams[key]
+        order, seen, drawn = self.streams[key]
         wanted = steps * size // seen.shape[1]
         if len(seen) < wanted:
             parts, have = [seen], len(seen)
             while have < wanted:
                 found = next(order, None)
                 if found is None:  # a short stream: draw it again, as long as any can be
-                    order, parts, have = again(), [], 0
+                    order, parts, have = self._begun(*drawn, LONG), [], 0
                     continue
                 parts.append(found)
                 have += len(parts[-1])
             seen = np.concatenate(parts)
-            self.streams[key] = order, seen, again
+            self.streams[key] = order, seen, drawn
         if size > seen.shape[1]:
             return seen[: len(seen) // size * size].reshape(-1, size, seen.shape[2])
         return seen
 
-    def _stream(self, recipe: Recipe, trained: Examples, updates: int) -> tuple:
+    def _begun(self, recipe: Recipe, trained: Examples, updates: int) -> Iterator[np.ndarray]:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
         if recipe.order.law in ("replacement", "blocks"):  # lengths do not matter to these
             whole = whole.model_copy(update={"steps": min(updates, 480)})
-        _, order = draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")
-        empty = np.zeros((0, recipe.batch.size, recipe.replicas), np.intp)
-        return order, empty, lambda: self._stream(recipe, trained, LONG)[0]
+        return draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")[1]
 
     def factor(self, recipe: Recipe, steps: int) -> np.ndarray:
         """Return ηₜ/η for the first steps."""

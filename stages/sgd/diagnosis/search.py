@@ -243,7 +243,7 @@ class Digits(Quest):
         more = []
         for c in found:
             for option in self.vocabulary.options:
-                factor = option.changes.get("gradient_factor")
+                factor = max(0.0, option.changes.get("gradient_factor", 0.0))
                 rate = c.star / factor if factor and not c.recipe.penalised else c.star
                 rate = float(f"{rate:.12g}")
                 if self.rate and rate != c.star:

@@ -17,7 +17,9 @@ RUNS = 10  # learning rates at which the most candidates are tried, and fewer at
 COLUMNS = 8000  # of one call, about
 ROUGH = 1e-5  # what single precision may do to a value
 FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1
-ROOM = 0.3  # how far a value may be from where those at the next rates say, of how they differ
+# How far a value may be from where those at the next rates say, of how they differ: of few
+# candidates, which are tried at more rates, and of many.
+ROOM = {True: 1.0, False: 0.3}
 MANY, STILL = 2000, 20_000  # candidates of which more values are compared, and are kept at most
 
 
@@ -65,15 +67,14 @@ class Sieve(Digits):
         """
         crowd, parts = self._crowd(size)
         self.tried += len(crowd)
-        rates, found = self._rates(len(crowd)), []
+        found = []
         for n, part in enumerate(parts):
-            some, rows = crowd.take(part), 1
+            some, rows, key = crowd.take(part), 1, (size, n, self.rate)
             if self.ground.independent(some.recipe(some.rows[0])):  # of the learning rate
-                values = self.ground.once((size, n), self._last, some, rates[:1], rows, FIRST)
+                values = self.ground.once((size, n), self._last, some, np.ones(1), rows, FIRST)
                 some, rows = some.take(np.flatnonzero(self._near(values, rows))), 2
                 key = None
-            else:
-                key = size, n, self.rate
+            rates = self._rates(len(crowd) * len(some) // len(part))
             at, eta = self._agreeing(key, some, rates, rows)
             some = some.take(at)
             while len(some) > MANY and rows < len(self.curve.values):
@@ -93,8 +94,8 @@ class Sieve(Digits):
         """
         if not len(crowd):
             return np.zeros(0, int), np.zeros(0)
-        far = spread(rates)
-        if len(rates) > len(self.search.rates.common):  # of few candidates
+        far, few = spread(rates), len(rates) > len(self.search.rates.common)
+        if few:
             far = np.union1d(far, self.search.rates.common)
         values = self.ground.once(key, self._last, crowd, far, rows, TRACK)
         at, which = np.nonzero(self._near(values, rows))
@@ -107,7 +108,7 @@ class Sieve(Digits):
             beside = values[:, max(0, k - 2) : k + 2]
             room = np.abs(above - below) + beside.max(axis=1) - beside.min(axis=1)
             off = np.abs(below + share * (above - below) - wanted)
-            at = np.flatnonzero(~(off > ROOM * room + ROUGH))  # nor where they are not finite
+            at = np.flatnonzero(~(off > ROOM[few] * room + ROUGH))  # nor where they are not finite
             maybe.append((at, np.full(len(at), rate)))
         if maybe:
             at, eta = (np.concatenate(part) for part in zip(*maybe, strict=True))
@@ -121,7 +122,9 @@ class Sieve(Digits):
         """Return the learning rates at which so many candidates are tried: more of fewer."""
         if self.rate:
             return np.array([self.rate])
-        rates = [*self.search.rates.common, *self.search.rates.others]
+        common = self.search.rates.common
+        multiples = (f * rate for f in self.vocabulary.multiples for rate in common)
+        rates = list(dict.fromkeys((*common, *self.search.rates.others, *multiples)))
         return np.array(rates[: max(1, RUNS * self.most // max(1, candidates))])
 
     def _crowd(self, size: int) -> tuple[Crowd, list[np.ndarray]]:

@@ -74,7 +74,7 @@ class Vocabulary:
             if value != get(base, field)
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
-        self._factors = [f for f in factors if f]
+        self.multiples = [f for f in factors if f and f > 0]
         listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
@@ -154,9 +154,9 @@ class Vocabulary:
         epochal = recipe.order.law in ("permutation", "reshuffle")
         return {
             "penalty": recipe.penalised > 0
-            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
-,
-            "gradient_factor": not self.free_rate or recipe.penalised > 0,
+            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows),
+            "gradient_factor": not self.free_rate or recipe.penalised > 0
+            or recipe.gradient_factor < 0,
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
         }.get(head, True) and {
             "batch.reduction": recipe.batch.size > 1,
@@ -195,7 +195,7 @@ class Vocabulary:
 
     def factors(self, recipe: Recipe) -> list[float]:
         """Return what may multiply a recipe's learning rate without a difference."""
-        return [1.0, *([] if recipe.penalised else self._factors)]
+        return [1.0, *([] if recipe.penalised else self.multiples)]
 
     def goes(self, choice: Sequence[Option], chosen: Sequence[Option]) -> bool:
         """Say whether options go together and each of them matters."""
