@@ -36,6 +36,7 @@ from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Laws, Scored
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Method, Rival
 from stages.sgd.diagnosis.summaries import density, edges, rank, summary
+from stages.sgd.diagnosis.ways import explain
 from stages.sgd.parts import datasets
 from stages.sgd.recipes.fields import Log
 from stages.sgd.recipes.recipe import Problem, Program
@@ -145,6 +146,17 @@ def test_the_unseeded_examples_credible_set_holds_the_truth():
     assert evidence["explained"] == "in distribution"
     found = [[d["field"] for d in recipe["deviations"]] for recipe in evidence["recipes"]]
     assert ["derivative"] in found
+
+
+def test_an_unseeded_program_that_leaves_all_right_ones_behind_is_found():
+    fields = {"start": {"law": "zeros"}, "order": {"generator": "python", "seed": 4712}}
+    fields |= {"gradient_factor": -1.0, "learning_rate": 0.003, "epochs": 40}
+    curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
+    one = parameters.load("search", Search).model_copy(update={"at_once": 1})
+    answer = explain(case_of("svm", curve, one, 0.003), ["unseeded"])
+    best = max(answer.found, key=lambda e: e.probability).recipe
+    assert answer.verdict == "in distribution"
+    assert (best.gradient_factor, best.start.law) == (-1.0, "zeros")
 
 
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():

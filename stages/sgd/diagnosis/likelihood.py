@@ -22,6 +22,7 @@ FEW = 12  # replicas of a candidate at first
 MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
+OTHERS = 2  # and choices of other starts, those that suit the curve's first steps best
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
@@ -80,15 +81,15 @@ class Laws(Quest):
         """Return the best candidates, by what their replicas say at full length."""
         with np.errstate(all="ignore"):
             grid = self._grid()
-            level = self._halved([(choice, r) for choice in self.vocabulary.choices for r in grid])
-            choices: dict[tuple[int, ...], tuple[Option, ...]] = {}
-            for s in level:
-                choices.setdefault(tuple(map(id, s.options)), s.options)
+            plain = [(choice, r) for choice in self.vocabulary.choices for r in grid]
+            first = self._together(plain, FEW, self._lengths()[0], ROOM[0])
+            level = self._halved(plain, first=first)
+            choices = self._choices(level, first)
             best = level[:EACH]
             for size in range(1, self.search.at_once + 1):
                 begun = [(s.options, [s.rate]) for s in level[:BEAM]]
                 if size == 1:
-                    begun = [(options, grid) for options in list(choices.values())[:STARTS]]
+                    begun = [(options, grid) for options in choices]
                 longer = [
                     ((*options, o), r)
                     for options, rates in begun
@@ -104,6 +105,21 @@ class Laws(Quest):
                 for s in self._halved(list(self._rivals(rule, grid)), FIRST_RIVALS)
             ]
             return self._compared(best, rivals)
+
+    def _choices(self, whole: list[Scored], first: list[Scored]) -> list[tuple[Option, ...]]:
+        """Return the choices of the best: of whole curves, and others' starts by first steps.
+
+        A program that deviates is soon far from all that do not, and the nearest of these says
+        little of where it started.
+        """
+        found = {tuple(map(id, s.options)): s.options for s in whole}
+        some = list(found.values())[:STARTS]
+        known = {id(options[0]) for options in some}
+        for s in self._best(first):
+            if id(s.options[0]) not in known and len(some) < STARTS + OTHERS:
+                known.add(id(s.options[0]))
+                some.append(s.options)
+        return some
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
         """Return the best candidates and rivals, by many replicas at full length."""
@@ -144,14 +160,23 @@ class Laws(Quest):
                 if self.vocabulary.goes(choice, more):
                     yield from (((*choice, *more, rule), r) for r in grid)
 
+    def _lengths(self) -> list[int]:
+        """Return of how many steps curves are compared, the longer the fewer of them."""
+        network = self.vocabulary.base.network
+        return [min(n, self.steps) for n in (LENGTHS_NETWORK if network else LENGTHS)]
+
     def _halved(
-        self, pairs: list[tuple[tuple[Option, ...], float]], kept: Sequence[int] = FIRST
+        self,
+        pairs: list[tuple[tuple[Option, ...], float]],
+        kept: Sequence[int] = FIRST,
+        first: Sequence[Scored] = (),
     ) -> list[Scored]:
-        """Return the best of many, fewer of them the longer the curves that are compared."""
+        """Return the best of many, scored over their first steps already if `first` is given."""
         found: list[Scored] = []
-        lengths = LENGTHS_NETWORK if self.vocabulary.base.network else LENGTHS
-        for number, (steps, most) in enumerate(zip(lengths, kept, strict=True)):
-            some = self._together(pairs, FEW, min(steps, self.steps), ROOM[number])
+        for number, (steps, most) in enumerate(zip(self._lengths(), kept, strict=True)):
+            some = (
+                first if first and not number else self._together(pairs, FEW, steps, ROOM[number])
+            )
             found = self._best(some, most)
             pairs = [(s.options, s.rate) for s in found]
             if number == 0:
