@@ -27,8 +27,9 @@ KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
 LENGTHS_NETWORK = 40, 240, 1_000_000  # whose steps take longer
-FEWER = 6  # times fewer are compared in all, of a network
-FIRST, FIRST_RIVALS = (60, 40, 30), (24, 12, 6)  # how many are kept after each, of each rival
+LESS = 6  # times fewer are compared in all, of a network
+FIRST = 60, 40, 30  # how many are kept after each
+FEWER = 24, 12, 6  # of those that start otherwise, and of each rival
 ROOM = 0.2, 0.1, 0.05  # for what few replicas and coarse learning rates get wrong
 NEGLIGIBLE = 10.0  # how much less a log score may be than the best in the last comparison
 LAST = 24, 5  # candidates and rivals of the last comparison
@@ -68,7 +69,7 @@ class Laws(Quest):
     ) -> None:
         super().__init__(*quest)
         self.refuted = refuted
-        self.steps = self.search.steps // (FEWER if self.vocabulary.base.network else 1)
+        self.steps = self.search.steps // (LESS if self.vocabulary.base.network else 1)
         self.seeds: dict[tuple[int, int], dict[str, object]] = {}
         self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
 
@@ -84,42 +85,52 @@ class Laws(Quest):
             plain = [(choice, r) for choice in self.vocabulary.choices for r in grid]
             first = self._together(plain, FEW, self._lengths()[0], ROOM[0])
             level = self._halved(plain, first=first)
-            choices = self._choices(level, first)
+            near, other = self._choices(level, first)
             best = level[:EACH]
             for size in range(1, self.search.at_once + 1):
-                begun = [(s.options, [s.rate]) for s in level[:BEAM]]
+                begun = {FIRST: [(s.options, [s.rate]) for s in level[:BEAM]]}
                 if size == 1:
-                    begun = [(options, grid) for options in choices]
-                longer = [
-                    ((*options, o), r)
-                    for options, rates in begun
-                    for o in self.vocabulary.options
-                    if self._adds(options, o)
-                    for r in rates
+                    begun = {
+                        FIRST: [(o, grid) for o in near],
+                        FEWER: [(o, grid[::2]) for o in other],
+                    }
+                every = [
+                    s for k, some in begun.items() for s in self._halved(self._longer(some), k)
                 ]
-                level = self._halved(longer)
+                level = self._best(every, FIRST[-1])
                 best += level[:EACH]
             rivals = [
-                s
-                for rule in RIVALS
-                for s in self._halved(list(self._rivals(rule, grid)), FIRST_RIVALS)
+                s for rule in RIVALS for s in self._halved(list(self._rivals(rule, grid)), FEWER)
             ]
             return self._compared(best, rivals)
 
-    def _choices(self, whole: list[Scored], first: list[Scored]) -> list[tuple[Option, ...]]:
+    def _choices(
+        self, whole: list[Scored], first: list[Scored]
+    ) -> tuple[list[tuple[Option, ...]], list[tuple[Option, ...]]]:
         """Return the choices of the best: of whole curves, and others' starts by first steps.
 
         A program that deviates is soon far from all that do not, and the nearest of these says
         little of where it started.
         """
-        found = {tuple(map(id, s.options)): s.options for s in whole}
-        some = list(found.values())[:STARTS]
-        known = {id(options[0]) for options in some}
-        for s in self._best(first):
-            if id(s.options[0]) not in known and len(some) < STARTS + OTHERS:
-                known.add(id(s.options[0]))
-                some.append(s.options)
-        return some
+        near = list({tuple(map(id, s.options)): s.options for s in whole}.values())[:STARTS]
+        known = {id(options[0]) for options in near}
+        other: dict[int, tuple[Option, ...]] = {}
+        for s in self._best(first, len(first)):
+            if id(s.options[0]) not in known:
+                other.setdefault(id(s.options[0]), s.options)
+        return near, list(other.values())[:OTHERS]
+
+    def _longer(
+        self, begun: list[tuple[tuple[Option, ...], list[float]]]
+    ) -> list[tuple[tuple[Option, ...], float]]:
+        """Return what one more option makes of candidates, each at some learning rates."""
+        return [
+            ((*options, o), r)
+            for options, rates in begun
+            for o in self.vocabulary.options
+            if self._adds(options, o)
+            for r in rates
+        ]
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
         """Return the best candidates and rivals, by many replicas at full length."""
