@@ -74,7 +74,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
         "frac {∂ℓ} {∂w_j} = −y σ(!{−x_j z}) x_j",
     ),
     "gradient_factor": (SGD, "θ ← θ − η !κ ∇_θ ℓ(z_i, y_i)"),
-    ("gradient_factor", -1.0): (SGD, "θ ← θ !{+} η ∇_θ ℓ(z_i, y_i)"),
+    ("gradient_factor", -1.0): (SGD, "θ ← θ !{+ } η ∇_θ ℓ(z_i, y_i)"),
     "regularization": (f"{STATED_LOSS} + λ ‖w‖^2", f"{STATED_LOSS} + !{{λ′}} ‖w‖^2"),
     ("regularization", 0.0): (f"{STATED_LOSS} + λ ‖w‖^2", f"{STATED_LOSS} !{{+ 0}}"),
     "penalty.factor": ("∇_w ℓ + 2λ w", "∇_w ℓ + !c λ w"),
