@@ -212,7 +212,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
         changed = explanation.recipe.model_dump(exclude_defaults=True)
         recipes.append(
             {
-                "probability": explanation.probability,
+                "probability": certain(explanation.probability),
                 "learning_rate": explanation.recipe.learning_rate,
                 "deviations": [d._asdict() for d in deviant],
                 "recipe": {k: v for k, v in changed.items() if k not in ("objective", "replicas")},
@@ -221,6 +221,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     for explanation in found if sure else []:
         for d in deviations(explanation.recipe, asked):
             shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
+    likeliest = sorted(shares, key=lambda words: -certain(shares[words]))
     undone = undoing(sure[0].recipe, stated, section) if sure else {}
     best = found[0].recipe if found else asked
     band = bands(curve, section, best, bool(sure), asked)
@@ -234,8 +235,8 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
             "values": used,
             "unit": curve.unit,
             "recipes": recipes,
-            "probabilities": dict(sorted(shares.items(), key=lambda item: -item[1])),
-            "methods": [m._asdict() for m in methods],
+            "probabilities": {words: certain(shares[words]) for words in likeliest},
+            "methods": [m._asdict() | {"probability": certain(m.probability)} for m in methods],
             "objective": undone,
             "sentence": sentence(verdict, recipes, undone, used, tried, methods),
         },
@@ -243,6 +244,11 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})
     files.write_table(f"plots/submissions/{name}.csv", table)
     files.say(f"metrics/submissions/{name}.json", f"explained {verdict}, {len(recipes)} recipes")
+
+
+def certain(probability: float) -> float:
+    """Return a probability with three digits: processors round single precision differently."""
+    return float(f"{probability:.3g}")
 
 
 def undoing(recipe: Recipe, stated: Problem, section: Section) -> dict[str, float]:
