@@ -88,16 +88,13 @@ class Laws(Quest):
             near, other = self._choices(level, first)
             best = level[:EACH]
             for size in range(1, self.search.at_once + 1):
-                begun = {FIRST: [(s.options, [s.rate]) for s in level[:BEAM]]}
+                begun = [(s.options, [s.rate]) for s in level[:BEAM]]
                 if size == 1:
-                    begun = {
-                        FIRST: [(o, grid) for o in near],
-                        FEWER: [(o, grid[::2]) for o in other],
-                    }
-                every = [
-                    s for k, some in begun.items() for s in self._halved(self._longer(some), k)
-                ]
-                level = self._best(every, FIRST[-1])
+                    begun = [(options, grid) for options in near]
+                level = self._halved(self._longer(begun))
+                if size == 1:
+                    more = self._longer([(options, grid[::2]) for options in other])
+                    level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
                 best += level[:EACH]
             rivals = [
                 s for rule in RIVALS for s in self._halved(list(self._rivals(rule, grid)), FEWER)
