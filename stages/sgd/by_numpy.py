@@ -140,28 +140,32 @@ class Batch:
             self.output.take(seen, axis=1, out=x, mode="clip")
             if self.network:
                 self._step_network(theta, total, x[0], y_, rate, z_, g, slopes)
-                continue
-            np.einsum("dbr,dr->br", x, theta, out=z_)  # z = θ·x
-            if extra is not None:
-                extra[k] = self.log[seen] * theta[-1]
-            if penalised:
-                self._squares(weights, squares[k])
-            if self.gradient is not self.output:
-                self.gradient.take(seen, axis=1, out=x, mode="clip")
-            factor = self._derivative(z_, y_, x, g)
-            if total is not None:
-                gradient = (x * (self.weight[0] * factor)).sum(axis=1)
-                total += gradient + self.shrink * self.mask * theta
-                theta -= rate * total
-                continue
-            factor *= scale
-            x *= factor
-            if self.rows:
-                weights *= 1 - (1 - decay) * self.mask[: self.rows] if self.odd else decay
-            theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
+            else:
+                np.einsum("dbr,dr->br", x, theta, out=z_)  # z = θ·x
+                if extra is not None:
+                    extra[k] = self.log[seen] * theta[-1]
+                if penalised:
+                    self._squares(weights, squares[k])
+                if self.gradient is not self.output:
+                    self.gradient.take(seen, axis=1, out=x, mode="clip")
+                factor = self._derivative(z_, y_, x, g)
+                if total is not None:
+                    gradient = (x * (self.weight[0] * factor)).sum(axis=1)
+                    total += gradient + self.shrink * self.mask * theta
+                    theta -= rate * total
+                else:
+                    factor *= scale
+                    x *= factor
+                    if self.rows:
+                        weights *= 1 - (1 - decay) * self.mask[: self.rows] if self.odd else decay
+                    theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
+            self.settle(theta, rate)
         path[-1] = theta[:, :followed]
         losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
         return Epoch(examples, z, y, losses, theta, path)
+
+    def settle(self, theta: np.ndarray, rate: np.ndarray) -> None:
+        """Leave θ where a step has taken it; a method that makes more of a step changes it."""
 
     def _step_network(
         self,

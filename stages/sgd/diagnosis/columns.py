@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from stages.sgd.by_numpy import Batch, shared
-from stages.sgd.diagnosis.crowd import Crowd, Recipes, coded, grouped
+from stages.sgd.diagnosis.crowd import Crowd, Recipes, coded, grouped, numbered
 from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.values import line, logged
 from stages.sgd.parts.models import Epoch
@@ -156,7 +156,7 @@ class Columns:
         number = np.array([order.number for order in orders])[drawing]
         follows = np.array([order.follows for order in orders])[drawing]
         after = np.array([(0, start.stands, start.number) for start in starts])[begun, follows]
-        _, some, which = np.unique(number * LIMIT + after, return_index=True, return_inverse=True)
+        some, which = numbered(number * LIMIT + after)
         keys = [self.ground.stream(orders[drawing[n]], starts[begun[n]]) for n in some]
         self.place = np.repeat(which[:, None] * self.each + members, self.times)
         self.streams = [self.ground.seen(key, steps, self.size) for key in keys]

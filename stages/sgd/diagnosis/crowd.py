@@ -108,15 +108,16 @@ class Crowd:
     def _standing(self, fields: Sequence[str]) -> tuple[list[int], list[int], np.ndarray]:
         """Return the classes that agree in fields, a row of `sets` of each, and which is whose."""
         first, which = self.classes(fields)
-        used, which = np.unique(which[self.rows], return_inverse=True)
-        return used.tolist(), first[used].tolist(), which
+        which = which[self.rows]
+        some, at = numbered(which)
+        used = which[some]
+        return used.tolist(), first[used].tolist(), at
 
     def alike(self, fields: Sequence[str]) -> tuple["Crowd", np.ndarray]:
         """Return those that stand for all which agree in some fields, and which for each."""
         if not fields:
             return self, np.arange(len(self))
-        which = self.classes(fields)[1][self.rows]
-        _, first, which = np.unique(which, return_index=True, return_inverse=True)
+        first, which = numbered(self.classes(fields)[1][self.rows])
         return self.take(first), which
 
     def classes(self, fields: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -125,9 +126,7 @@ class Crowd:
             key = np.zeros(len(self.sets), np.int64)
             for field in filter(self.codes.__contains__, fields):
                 key = key * (self.codes[field].max(initial=0) + 1) + self.codes[field]
-            which, found = pd.factorize(key)
-            first = np.empty(len(found), np.intp)
-            first[which[::-1]] = np.arange(len(which))[::-1]  # what is written last stays
+            first, which = numbered(key)
             self.known[fields] = first, which.astype(np.int32)
         return self.known[fields]
 
@@ -147,6 +146,14 @@ DERIVED = {  # what parts of a recipe depend on, of the field that has it
     "size": ("batch", lambda recipe: recipe.batch.size),
     "loss": ("log", lambda recipe: recipe.log.loss or ""),
 }
+
+
+def numbered(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each of the different keys is first, and which of these each key is."""
+    which, found = pd.factorize(keys)
+    first = np.empty(len(found), np.intp)
+    first[which[::-1]] = np.arange(len(which))[::-1]  # what is written last stays
+    return first, which
 
 
 def coded(keys: Sequence[Hashable], which: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ A candidate is believed only where it is more probable than these. Each takes th
 recipe's step and makes another step of it. Shapes: θ (d, R).
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -48,37 +49,41 @@ class Rival(Batch):
 
     def __init__(self, rule: str, *batch: object) -> None:
         super().__init__(*batch)
-        self.rule, self.count = rule, 0
+        self.rule = rule
 
     def state(self, theta: np.ndarray) -> np.ndarray:
         """Return a copy of θ₀ to advance, with no step taken."""
-        theta = super().state(theta)
-        self.count, self.mean = 0, theta.copy()
+        state = super().state(theta)
+        theta = state[0] if self.accumulate else state
+        self.count, self.before, self.sum = 0, theta.copy(), theta.copy()
         self.speed, self.squares = np.zeros_like(theta), np.zeros_like(theta)
-        return theta
+        self.means: Iterator[np.ndarray] = iter(())
+        return state
 
     def advance(
         self, theta: np.ndarray, examples: np.ndarray, rates: np.ndarray, followed: int = 0
     ) -> Epoch:
         """Take T steps, writing the new parameters into `theta`."""
-        parts = []
-        for k in range(len(examples)):
-            step = examples[k : k + 1], rates[k : k + 1]
-            self.count += 1
-            before = theta.copy()
-            plain = super().advance(theta, *step, followed)
-            if self.rule == "averaged":
-                plain = super().advance(self.mean.copy(), *step, followed)
-                self.mean += (theta - self.mean) / (self.count + 1)
-            else:
-                np.subtract(before, self._step(before - theta, rates[k]), out=theta)
-            parts.append(plain)
-        shown = self.mean if self.rule == "averaged" else theta
-        z, y, losses = (
-            np.concatenate([getattr(p, n) for p in parts]) for n in ("z", "y", "losses")
-        )
-        path = np.concatenate([*(p.path[:1] for p in parts), shown[None, :, :followed]])
-        return Epoch(examples, z, y, losses, theta, path)
+        if self.rule != "averaged":
+            return super().advance(theta, examples, rates, followed)
+        begun, counts = self.sum / (self.count + 1), self.count + 2 + np.arange(len(examples))
+        self.count += len(examples)
+        sums = super().advance(theta, examples, rates, theta.shape[-1]).path[1:]
+        sums[0] += self.sum
+        np.cumsum(sums, axis=0, out=sums)
+        self.sum = sums[-1].copy()
+        sums /= counts[:, None, None]
+        self.means = iter(sums)  # where the same steps show each mean in the place of an iterate
+        return super().advance(super().state(begun), examples, rates, followed)
+
+    def settle(self, theta: np.ndarray, rate: np.ndarray) -> None:
+        """Change θ from where a step of the recipe has taken it to where the rival's would."""
+        if self.rule == "averaged":
+            theta[...] = next(self.means, theta)
+            return
+        self.count += 1
+        np.subtract(self.before, self._step(self.before - theta, rate), out=theta)
+        self.before[...] = theta
 
     def _step(self, plain: np.ndarray, rate: np.ndarray) -> np.ndarray:
         """Return the step in the place of η∇ℓ."""

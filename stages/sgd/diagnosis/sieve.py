@@ -112,6 +112,8 @@ class Sieve(Digits):
             maybe.append((at, np.full(len(at), rate)))
         if maybe:
             at, eta = (np.concatenate(part) for part in zip(*maybe, strict=True))
+            order = np.argsort(at, kind="stable")
+            at, eta = at[order], eta[order]
             good = self._near(self._last(crowd.take(at), eta[:, None], rows), rows)[:, 0]
             found.append((at[good], eta[good]))
         at, eta = (np.concatenate(part) for part in zip(*found, strict=True))
