@@ -130,13 +130,19 @@ class Laws(Quest):
         ]
 
     def _compared(self, best: list[Scored], rivals: list[Scored]) -> list[Scored]:
-        """Return the best candidates and rivals, by many replicas at full length."""
+        """Return the best candidates and rivals, by many replicas at full length.
+
+        Until then of fewer rows, if the best candidate takes more steps for them than asked for.
+        """
         replicas, steps = self.search.replicas, self.steps
-        found = self._again(best, replicas)
+        if best:
+            windows = self.ground.windows(max(best, key=lambda s: s.score).recipe)
+            steps = int(steps * min(1, steps / windows[self.rows(steps) - 1, 1]))
+        found = self._again(best, replicas, steps)
         near = [(s.options, r) for s in found[:BEAM] for r in self._near(s.rate, WIDE)]
         near += [(o, s.rate) for s in found[:STARTS] for o in self._simpler(s.options)]
         found = self._best([*found, *self._together(near, replicas, steps)])
-        held = self._again(rivals, replicas)
+        held = self._again(rivals, replicas, steps)
         wide = [(s.options, r) for s in held[:STARTS] for r in self._near(s.rate, WIDE)]
         held = self._best([*held, *self._together(wide, replicas, steps)])
         leading = (*found[:STARTS], *held[:STARTS])
@@ -152,11 +158,11 @@ class Laws(Quest):
         rivals = [s for s in best if rival(s.options) and s.score > least]
         plain = [s for s in best if not rival(s.options)]
         plain = plain[:STARTS] + [s for s in plain[STARTS:] if s.score > least]
-        return self._again([*plain[: LAST[0]], *rivals[: LAST[1]]], MANY)
+        return self._again([*plain[: LAST[0]], *rivals[: LAST[1]]], MANY, self.steps)
 
-    def _again(self, some: list[Scored], replicas: int) -> list[Scored]:
+    def _again(self, some: list[Scored], replicas: int, steps: int) -> list[Scored]:
         pairs = [(s.options, s.rate) for s in some]
-        return self._best(self._together(pairs, replicas, self.steps))
+        return self._best(self._together(pairs, replicas, steps))
 
     def _rivals(
         self, rule: Option, grid: list[float]
@@ -182,10 +188,8 @@ class Laws(Quest):
         """Return the best of many, scored over their first steps already if `first` is given."""
         found: list[Scored] = []
         for number, (steps, most) in enumerate(zip(self._lengths(), kept, strict=True)):
-            some = (
-                first if first and not number else self._together(pairs, FEW, steps, ROOM[number])
-            )
-            found = self._best(some, most)
+            known = first if number == 0 else ()
+            found = self._best(known or self._together(pairs, FEW, steps, ROOM[number]), most)
             pairs = [(s.options, s.rate) for s in found]
             if number == 0:
                 pairs += [(s.options, r) for s in found for r in self._near(s.rate, BETWEEN)]

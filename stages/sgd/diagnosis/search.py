@@ -7,6 +7,7 @@ values narrow until a short decimal in it reproduces every digit.
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from math import prod
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_uncheck
 # Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
+LONGER = 6  # of many candidates that agree, so many are tried with one more option
 SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
 
 
@@ -239,9 +241,10 @@ class Digits(Quest):
         return [points[n] for n in sorted(kept)]
 
     def alike(self, found: list[Candidate]) -> list[Candidate]:
-        """Add what one more option makes of those found, where no digit tells the two apart."""
+        """Add what one more option makes of the likeliest, where no digit tells them apart."""
         more = []
-        for c in found:
+        likeliest = sorted(found, key=lambda c: -prod(o.odds for o in c.options))
+        for c in likeliest[:LONGER]:
             for option in self.vocabulary.options:
                 factor = max(0.0, option.changes.get("gradient_factor", 0.0))
                 rate = c.star / factor if factor and not c.recipe.penalised else c.star
