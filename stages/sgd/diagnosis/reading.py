@@ -12,6 +12,7 @@ from stages.sgd.diagnosis.intervals import crossings, dips, simplest
 from stages.sgd.diagnosis.values import logged
 from stages.sgd.recipes.recipe import Recipe
 
+BLOCK = 4000  # columns of a call of the trainer, for which a processor's cache has room
 CALL = 500  # columns that take as long as a call of the trainer
 POINTS = 22  # learning rates tried before a value is solved for
 DIGITS = 3  # most of a learning rate that is solved for
@@ -30,9 +31,20 @@ class Rate(NamedTuple):
 
 
 class Reader:
-    """One candidate, whose columns are orders of examples."""
+    """One candidate, whose columns are orders of examples.
 
-    def __init__(self, quest: Quest, recipe: Recipe) -> None:
+    Parameters
+    ----------
+    quest : Quest
+        What is searched for.
+    recipe : Recipe
+        The candidate.
+    whole : bool
+        Whether to read on where more orders may agree than are followed.
+    """
+
+    def __init__(self, quest: Quest, recipe: Recipe, whole: bool = True) -> None:
+        self.whole = whole
         self.quest, self.recipe, self.where = quest, recipe, quest.ground.setting(recipe)
         self.judged = quest.ground.judged(recipe)
         self.values, self.slack = quest.curve.values, quest.slack
@@ -52,11 +64,17 @@ class Reader:
     def step(self, state: np.ndarray, seen: np.ndarray, eta: np.ndarray, t: int = 0) -> np.ndarray:
         """Take step t of every column, and return what each logs of it."""
         self.spent += len(seen) + CALL
-        followed = len(seen) if self.path else 0
-        rates = self.factor[t] * eta[None]
-        epoch = self.batch.advance(state, seen[None, None], rates, followed)
-        chosen, columns = np.zeros(1, int), np.arange(len(seen))
-        return logged(self.recipe, self.where, self.judged, epoch, chosen, columns)[0]
+        values = []
+        for begin in range(0, len(seen), BLOCK):
+            part = slice(begin, begin + BLOCK)
+            some = seen[None, None, part]
+            followed = some.shape[2] if self.path else 0
+            rates = self.factor[t] * eta[None, part]
+            epoch = self.batch.advance(state[..., part], some, rates, followed)
+            chosen, columns = np.zeros(1, int), np.arange(some.shape[2])
+            found = logged(self.recipe, self.where, self.judged, epoch, chosen, columns)
+            values.append(found[0])
+        return np.concatenate(values)
 
     def first(self, eta: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Return the last value of examples seen, shape (steps, columns)."""
@@ -156,6 +174,8 @@ class Reader:
         eta, width = np.array(rates).T
         state, end, back = self.start(len(rates)), self.start(len(rates)), []
         for row, (value, slack) in enumerate(zip(self.values, self.slack, strict=True)):
+            if self.unsure and not self.whole:
+                return
             parents = np.repeat(np.arange(len(eta)), self.many)
             seen = np.tile(np.arange(self.many), len(eta))
             state = np.repeat(state, self.many, axis=-1)

@@ -20,7 +20,7 @@ FAR = 0.08  # from a learning rate to the next at which all candidates are tried
 # How far a value may be from where those at the next rates say, of how they differ: of few
 # candidates, which are tried at more rates, and of many.
 ROOM = {True: 1.0, False: 0.3}
-MANY, STILL = 2000, 20_000  # candidates of which more values are compared, and are kept at most
+MANY, STILL = 100, 20_000  # candidates of which more values are compared, and are kept at most
 
 
 def scaled(rates: np.ndarray) -> np.ndarray:
