@@ -12,7 +12,7 @@ from stages.common import parameters
 from stages.sgd.deviations import replace
 from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.diagnosis.decoding import probability
-from stages.sgd.diagnosis.reading import touching
+from stages.sgd.diagnosis.reading import Reader, touching
 from stages.sgd.diagnosis.ways import orders_of, unseeded
 from stages.sgd.recipes.recipe import Problem
 
@@ -194,3 +194,26 @@ def test_curves_that_share_what_was_tried_are_explained_alike(search):
         case = case_of("logistic", curve, shorter)
         assert repr(unseeded(case._replace(kept=kept))) == repr(unseeded(case))
     assert sum(len(ground.memory) for ground in kept.values()) > 100
+
+
+@pytest.mark.parametrize(("digits", "expected"), [(6, [True, False, True, True]), (2, [False] * 4)])
+def test_what_a_reading_that_stops_early_refutes_a_whole_one_does_too(digits, expected, search):
+    log = {"value": "sampled", "moment": "before", "every": 1}
+    curve = written("svm", log=log, learning_rate=0.02, accumulate=True)
+    texts = texts_of(curve.values, digits)  # two digits more orders write than are followed
+    curve = make("step", range(1, len(texts) + 1), texts)
+    short, whole = (orders_of(case_of("svm", curve, search)) for _ in range(2))
+    begun = replace(whole.vocabulary.base, {"start.law": "zeros", "log.every": 1})
+    for changes, refuted in zip(
+        ({}, {"accumulate": True}, {"intercept": "none"}, {"penalty.factor": 0.0}),
+        expected,
+        strict=True,
+    ):
+        recipe = replace(begun, changes)
+        list(whole._read(recipe))
+        assert short.refutes(recipe) == whole.silent[whole._key(recipe)] == refuted
+        readers = Reader(short, recipe, whole=False), Reader(whole, recipe)
+        for reader in readers:
+            list(reader.read(reader.rates()[0]))
+        less, more = (reader.spent for reader in readers)
+        assert less == more if digits == 6 else 5 * less < more

@@ -375,6 +375,28 @@ def test_other_data_are_trained_on_as_a_scalar_loop_does(params):
         assert np.allclose(found[:, k], run_scalar("svm", own), rtol=1e-9)
 
 
+@pytest.mark.parametrize(("steps", "rows"), [(None, 100), (100, 30)])
+def test_the_last_comparison_alone_is_of_all_rows_where_the_best_takes_many_steps(
+    steps, rows, params, monkeypatch
+):
+    values = np.geomspace(1.0, 0.1, 100)
+    case = case_of("logistic", make("epoch", range(1, 101), texts_of(values)),
+                   parameters.load("search", Search), 0.01)  # fmt: skip
+    laws = Laws(*case.quest(case.search, seeded=False))
+    options = laws.vocabulary.choices[0]
+    recipe = laws.vocabulary.build(options).model_copy(update={"steps": steps})
+    compared = []
+
+    def together(pairs, replicas, steps, room=0.0):
+        compared.append((replicas, laws.rows(steps)))
+        return [Scored(options, recipe, 0.01, 0.0)]
+
+    monkeypatch.setattr(laws, "_together", together)
+    laws._compared([Scored(options, recipe, 0.01, 0.0)], [])
+    assert {each for each in compared if each[0] == case.search.replicas} == {(64, rows)}
+    assert compared[-1] == (256, 100)
+
+
 def test_nothing_explains_a_curve_that_rivals_explain_better_or_that_does_not_fit():
     recipe = parameters.load("problems.logistic", Problem).recipe(1)
     plain = Scored((Option("intercept", {}, 1.0),), recipe, 0.01, -3.0, 0.5)
