@@ -27,6 +27,11 @@ class Candidate(NamedTuple):
     star: float
     free: bool = False
 
+    @property
+    def odds(self) -> float:
+        """How probable its options are beside those of others."""
+        return math.prod(o.odds for o in self.options)
+
 
 def solved(
     ground: Ground,

@@ -7,7 +7,6 @@ values narrow until a short decimal in it reproduces every digit.
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from math import prod
 
 import numpy as np
 
@@ -243,8 +242,7 @@ class Digits(Quest):
     def alike(self, found: list[Candidate]) -> list[Candidate]:
         """Add what one more option makes of the likeliest, where no digit tells them apart."""
         more = []
-        likeliest = sorted(found, key=lambda c: -prod(o.odds for o in c.options))
-        for c in likeliest[:LONGER]:
+        for c in sorted(found, key=lambda c: -c.odds)[:LONGER]:
             for option in self.vocabulary.options:
                 factor = max(0.0, option.changes.get("gradient_factor", 0.0))
                 rate = c.star / factor if factor and not c.recipe.penalised else c.star

@@ -94,7 +94,7 @@ def seeded(kind: type[Digits], way: str, case: Case) -> Answer:
     found = getattr(digits, way)()
     if not found:
         return Answer("not at all", [], digits.tried, len(case.curve.values), 0.0)
-    odds = np.array([np.prod([o.odds for o in c.options]) for c in found])
+    odds = np.array([c.odds for c in found])
     recipes = [c.recipe.model_copy(update={"learning_rate": c.star}) for c in found]
     return Answer("exactly", ranked(recipes, odds), digits.tried, len(case.curve.values), 1.0)
 
