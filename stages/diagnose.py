@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from stages.cluster import shards
 from stages.common import files, parameters
-from stages.sgd.deviations import deviations, undo
+from stages.sgd.deviations import deviations, replace_unchecked, undo
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.explanations import (
     Answer,
@@ -21,7 +21,6 @@ from stages.sgd.diagnosis.explanations import (
     sentence,
     told,
 )
-from stages.sgd.diagnosis.vocabulary import replace_unchecked
 from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.logs import setting

@@ -77,8 +77,8 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
         if unit == "epoch":
             changes |= {"log.value": "sampled", "log.moment": "before"}
         taken = []
-        fields = [f for f in search.deviations if not f.startswith("log.")
-                  and f not in ("start.stream", "order.generator", "order.seed")]  # fmt: skip
+        fields = [f for f in search.deviations if f not in ("log.value", "log.moment", "log.every",
+                  "start.stream", "order.generator", "order.seed")]  # fmt: skip
         for _ in range(rng.randrange(most + 1)):
             field = rng.choice(fields)
             if not any(overlap(field, other) for other in taken):

@@ -208,7 +208,8 @@ class Program:
         if value == "worst_margin":
             return max(1 - y * z for z, y in zs) + self.penalty(theta)
         name = self.get("log.loss", None) or self.loss_name
-        return sum(loss(name, z, y) for z, y in zs) / len(zs) + self.penalty(theta)
+        count = 1 if self.get("log.reduction", "mean") == "sum" else len(zs)
+        return sum(loss(name, z, y) for z, y in zs) / count + self.penalty(theta)
 
     def factor(self, z, y, xj):
         kind = self.get("derivative", "exact")
@@ -297,7 +298,11 @@ class Program:
                     values.append(before if moment == "before" else now(theta))
                 step += 1
                 seen.append(batch)
-            logged += [sum(values) / len(values)] if every == "epoch" else values
+            if every == "epoch":
+                summed = value == "sampled" and self.get("log.reduction", "mean") == "sum"
+                values = [sum(values) / (1 if summed else len(values))]
+            logged += values
+        logged = [self.get("log.factor", 1.0) * v for v in logged]
         return {"initial": self.theta, "seen": seen, "logged": logged, "final": theta}
 
 

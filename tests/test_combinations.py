@@ -92,6 +92,8 @@ REFUSED = [
     ("svm", {"log": {"value": "worst_margin", "loss": "hinge"}}, "log.value worst_margin goes"),
     ("network", {"log": {"loss": "hinge"}}, "log.loss logistic or hinge goes"),
     ("svm", {"log": {"loss": "squared"}}, "log.loss squared goes with"),
+    ("svm", {"log": {"reduction": "sum", "every": 3}}, "log.reduction sum goes with log.every"),
+    ("svm", {"log": {"reduction": "sum", "value": "worst_margin"}}, "log.reduction sum goes with"),
     (
         "svm",
         {"order": {"law": "blocks", "examples": 8}, "batch": {"size": 9}},

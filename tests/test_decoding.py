@@ -46,6 +46,15 @@ def test_an_order_and_a_rate_are_read_off_a_curve(name, log, search):
     assert (found.recipe.log.value, found.recipe.log.moment) in {log, ("objective", "after")}
 
 
+@pytest.mark.parametrize("log", [{"reduction": "sum"}, {"factor": 2.0}])
+def test_a_log_of_another_size_is_read_off_a_curve(log, search):
+    whole = {"value": "objective", "moment": "after", "every": 1}
+    curve = written("svm", log=whole | log)
+    found = max(orders_of(case_of("svm", curve, search)).run(), key=lambda d: d.score)
+    assert found.rate == 0.013
+    assert {name: getattr(found.recipe.log, name) for name in log} == log
+
+
 def test_a_slip_is_read_off_a_curve_that_nobody_seeded(search):
     log = {"value": "objective", "moment": "after", "every": 1}
     curve = written("logistic", log=log, derivative="label_forgotten")

@@ -159,6 +159,18 @@ def test_an_unseeded_program_that_leaves_all_right_ones_behind_is_found():
     assert (best.gradient_factor, best.start.law) == (-1.0, "zeros")
 
 
+@pytest.mark.parametrize("slip", [{"log": {"reduction": "sum"}}, {"steps": 1}])
+def test_an_unseeded_program_that_logs_sums_or_single_steps_is_found(slip):
+    fields = {"start": {"law": "zeros"}, "order": {"generator": "python", "seed": 4712}}
+    fields |= slip | {"learning_rate": 0.03, "epochs": 60}
+    recipe = recipe_of("logistic", fields)
+    curve = curve_of(recipe, run_scalar("logistic", fields))
+    one = parameters.load("search", Search).model_copy(update={"at_once": 1})
+    answer = explain(case_of("logistic", curve, one, 0.03), ["unseeded"])
+    assert answer.verdict == "in distribution"
+    assert slips(recipe, "logistic") in [slips(e.recipe, "logistic") for e in answer.found[:2]]
+
+
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     _, name, fields = write_submissions.EXAMPLES["unseeded"]
     problem = load_problem(name)
@@ -248,6 +260,19 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("quadratic_svm",  # whose two deviations are of the last that are tried
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.002, "epochs": 12,
           "order": {"generator": "numpy", "law": "permutation", "examples": 19}}, 2),
+        ("svm",  # which adds up an epoch's losses
+         {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
+          "order": {"generator": "numpy"}, "log": {"reduction": "sum"}}, 1),
+        ("svm",  # which adds up all examples', the penalty once, from near zero
+         {"start": {"law": "normal", "scale": 0.1, "stream": "numpy"}, "learning_rate": 0.013,
+          "updates": 60, "order": {"generator": "numpy"},
+          "log": {"value": "objective", "every": 1, "reduction": "sum"}}, 2),
+        ("two_layer",  # which squares without a half
+         {"start": {"law": "network", "stream": "before"}, "learning_rate": 0.014, "epochs": 12,
+          "order": {"generator": "numpy"}, "log": {"factor": 2.0}}, 1),
+        ("logistic",  # which calls a step an epoch
+         {"start": {"law": "uniform", "low": -1.0, "stream": "numpy"}, "learning_rate": 0.02,
+          "epochs": 40, "order": {"generator": "numpy"}, "steps": 1}, 2),
         ("logistic",  # which goes up
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
           "order": {"generator": "numpy"}, "gradient_factor": -1.0}, 1),

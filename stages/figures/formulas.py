@@ -100,6 +100,8 @@ FORMULAS: dict[object, tuple[str, str]] = {
     "log.loss": ("ℓ(z, y)", "!{ℓ′}(z, y)"),
     ("log.loss", "logistic", "hinge"): (HINGE, f"!{{{LOGISTIC}}}"),
     ("log.loss", "hinge", "logistic"): (LOGISTIC, f"!{{{HINGE}}}"),
+    "log.reduction": (STATED_LOSS, "!{∑_{i=1}^N} ℓ(z_i, y_i)"),
+    "log.factor": (STATED_LOSS, "!κ frac 1 N ∑_{i=1}^N ℓ(z_i, y_i)"),
     ("update", "u_b_a"): (
         PARTS,
         "r = f(x) − y; u ← u − η r ∇_u f(u, b, a); b ← b − η r ∇_b f(!u, b, a);"

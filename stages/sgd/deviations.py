@@ -53,6 +53,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "schedule": ("the schedule", "the learning rate is not constant: {}"),
     "log.value": ("another quantity logged", "what is logged is {}"),
     "log.loss": ("another loss logged", "what is logged is the {} loss"),
+    "log.reduction": ("sums logged", "the logged losses are summed, not averaged"),
+    "log.factor": ("the scaled log", "what is logged is multiplied by {:g}"),
     "update": ("the parts one by one", "the network's parts are updated one by one, {}"),
     "accumulate": ("the gradient not zeroed", "the gradient is not zeroed between steps"),
     "precision": ("single precision", "the arithmetic is in {}"),
@@ -62,6 +64,7 @@ SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
     ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
     ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
+    ("steps", 1): ("the steps an epoch", "an epoch is one step, not as many as there are examples"),
     ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
 }
 CHOICES = {  # nouns for what two programs may differ in besides
@@ -138,6 +141,16 @@ def replace(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
         head, _, tail = field.partition(".")
         fields[head] = fields[head].model_copy(update={tail: value}) if tail else value
     return Recipe(**fields)
+
+
+def replace_unchecked(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return a recipe with other values of dotted fields, without a check."""
+    fields: dict[str, Any] = {}
+    for field, value in changes.items():
+        head, _, tail = field.partition(".")
+        section = fields.get(head, getattr(recipe, head))
+        fields[head] = section.model_copy(update={tail: value}) if tail else value
+    return recipe.model_copy(update=fields)
 
 
 def deviations(recipe: Recipe, stated: Recipe) -> list[Deviation]:

@@ -66,7 +66,7 @@ class Search(Section):
     """
 
     at_once: Annotated[int, Field(ge=0, le=4)]
-    most: Count
+    most: Annotated[int, Field(ge=1, le=10_000_000)]
     solved: Count
     replicas: Replicas
     steps: Count

@@ -48,6 +48,7 @@ class Columns:
         self.ground, self.recipes = ground, Recipes.of(recipes)
         some, which = self.recipes.each(WINDOW)
         self.spans, self.span = np.stack([ground.windows(r) for r in some]), which
+        self.divisors = np.stack([divisors(r, ground.windows(r)) for r in some])
         self.times, self.each = times, some[0].replicas
         self.replicas = self.each * times
         self.tracks, self.which = self.recipes.alike(track)
@@ -92,8 +93,7 @@ class Columns:
             factor = np.stack([self.ground.factor(r, last) for r in self.scheduled], axis=1)
         eta, many = np.repeat(eta, self.each), len(self.tracks) * self.replicas
         sums = np.zeros((end - begin, len(self.recipes) * self.replicas))
-        lengths = (self.spans[:, begin:end, 1] - self.spans[:, begin:end, 0])[self.span]
-        lengths = np.repeat(lengths.T, self.replicas, axis=1)
+        over = np.repeat(self.divisors[self.span, begin:end].T, self.replicas, axis=1)
         first = 0 if end > begin + 1 else last
         if self.followed.any():
             first = min(first, int(self.spans[self.span[self.followed], begin, 0].min()))
@@ -109,7 +109,7 @@ class Columns:
             epoch = self.batch.advance(theta, block[:, :, self.place], rate, followed)
             self._log(epoch, step, begin, end, sums)
             step = stop
-        return sums / lengths, (step, theta)
+        return sums / over, (step, theta)
 
     def at(self, row: int) -> Callable[[np.ndarray], np.ndarray]:
         """Return what a row is as a function of the learning rates.
@@ -131,8 +131,8 @@ class Columns:
 
         def value(eta: np.ndarray) -> np.ndarray:
             found = np.empty(len(eta))
-            for function, (*_, columns, _) in zip(lines, self.groups, strict=True):
-                found[columns] = function(eta[columns])
+            for function, (recipe, *_, columns, _) in zip(lines, self.groups, strict=True):
+                found[columns] = function(eta[columns]) * recipe.log.factor
             return found
 
         return value
@@ -199,6 +199,13 @@ def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:
 def plain(recipe: Recipe) -> bool:
     """Say whether what is logged is the loss of each step, which a trainer returns."""
     return (recipe.log.value, recipe.log.moment) == ("sampled", "before")
+
+
+def divisors(recipe: Recipe, windows: np.ndarray) -> np.ndarray:
+    """Return what the sum over each value's steps is divided by, shape (rows,)."""
+    summed = recipe.log.value == "sampled" and recipe.log.reduction == "sum"
+    steps = np.ones(len(windows)) if summed else windows[:, 1] - windows[:, 0]
+    return steps / recipe.log.factor
 
 
 def passes(recipe: Recipe) -> tuple[object, ...]:

@@ -195,7 +195,7 @@ class Everyone:
         each matters beside all of them a vocabulary says.
         """
         sets, found = self._sets(size), []
-        share = 1 + 2 * most // len(self.vocabulary.choices)
+        share = 1 + 3 * most // len(self.vocabulary.choices)
         for choice in self.vocabulary.choices:
             chosen = np.array([self.at[id(o)] for o in choice])
             some = sets[self.fits[chosen].all(axis=0)[sets].all(axis=1)][:share]

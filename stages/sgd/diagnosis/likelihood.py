@@ -6,6 +6,7 @@ replicas of many candidates are followed over a few steps, more of the best over
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import ENTRIES, Quest
-from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Rival
+from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, Rival, other_data, rival
 from stages.sgd.diagnosis.summaries import density, rank, summary
 from stages.sgd.recipes.recipe import Recipe
 
@@ -23,6 +24,7 @@ MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 OTHERS = 2  # and choices of other starts, those that suit the curve's first steps best
+FAR = {"log.reduction": "sum"}, {"steps": 1}  # what is logged is of another size, or of one step
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
@@ -48,11 +50,6 @@ class Scored(NamedTuple):
     fit: float = 0.0
 
 
-def rival(options: Sequence[Option]) -> Option | None:
-    """Return which rival options are of, if of any."""
-    return options[-1] if any(options[-1] is r for r in RIVALS) else None
-
-
 class Laws(Quest):
     """The search in distribution, among programs that nobody seeded.
 
@@ -70,7 +67,7 @@ class Laws(Quest):
         super().__init__(*quest)
         self.refuted = refuted
         self.steps = self.search.steps // (LESS if self.vocabulary.base.network else 1)
-        self.seeds: dict[tuple[int, int], dict[str, object]] = {}
+        self.seeds: dict[tuple[int, int], tuple[Recipe, dict[str, object]]] = {}
         self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
 
     def rows(self, steps: int) -> int:
@@ -85,21 +82,35 @@ class Laws(Quest):
             plain = [(choice, r) for choice in self.vocabulary.choices for r in grid]
             first = self._together(plain, FEW, self._lengths()[0], ROOM[0])
             level = self._halved(plain, first=first)
-            near, other = self._choices(level, first)
-            best = level[:EACH]
-            for size in range(1, self.search.at_once + 1):
-                begun = [(s.options, [s.rate]) for s in level[:BEAM]]
-                if size == 1:
-                    begun = [(options, grid) for options in near]
-                level = self._halved(self._longer(begun))
-                if size == 1:
-                    more = self._longer([(options, grid[::2]) for options in other])
-                    level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
-                best += level[:EACH]
-            rivals = [
-                s for rule in RIVALS for s in self._halved(list(self._rivals(rule, grid)), FEWER)
-            ]
+            best, (near, other) = level[:EACH], self._choices(level, first)
+            level = self._halved(self._longer([(options, grid) for options in near]))
+            more = self._longer([(options, grid[::2]) for options in other])
+            level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
+            best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
+            best += (far := self._far(self._best(best, STARTS), grid))
+            beside, rivals = [()], []
+            if also := tuple(o for s in far[:1] for o in s.options if o.changes in FAR):
+                best += self._deeper([(far[0].options, grid)], FEWER)
+                beside.append(also)
+            for rule in RIVALS:
+                rivals += self._halved(list(self._rivals(rule, beside, grid)), FEWER)
             return self._compared(best, rivals)
+
+    def _deeper(
+        self, begun: list[tuple[tuple[Option, ...], list[float]]], kept: Sequence[int] = FIRST
+    ) -> Iterator[Scored]:
+        """Yield the best with one more deviation each time, until there are as many as may be."""
+        while level := self._halved(self._longer(begun[:BEAM]), kept):
+            yield from level[:EACH]
+            begun = [(s.options, [s.rate]) for s in level]
+
+    def _far(self, best: list[Scored], grid: list[float]) -> list[Scored]:
+        """Return the best so far and those whose curves are others, as many replicas rank them."""
+        far = [(o,) for o in self.vocabulary.options if o.changes in FAR and self.search.at_once]
+        goes, choices = self.vocabulary.goes, self.vocabulary.choices
+        begun = [(*one, *more) for more in far for one in choices if goes(one, more)]
+        found = self._halved([(options, r) for options in begun for r in grid], FEWER)
+        return self._again([*best, *found[:STARTS]], self.search.replicas, self.steps)
 
     def _choices(
         self, whole: list[Scored], first: list[Scored]
@@ -165,14 +176,13 @@ class Laws(Quest):
         return self._best(self._together(pairs, replicas, steps))
 
     def _rivals(
-        self, rule: Option, grid: list[float]
+        self, rule: Option, beside: list[tuple[Option, ...]], grid: list[float]
     ) -> Iterator[tuple[tuple[Option, ...], float]]:
-        """Yield a rival beside each choice, with an intercept as asked and with none."""
+        """Yield a rival beside choices and what is beside these, with an intercept and none."""
         none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
-        for choice in self.vocabulary.choices:
-            for more in ((), *none):
-                if self.vocabulary.goes(choice, more):
-                    yield from (((*choice, *more, rule), r) for r in grid)
+        for choice, also, more in product(self.vocabulary.choices, beside, ((), *none)):
+            if self.vocabulary.goes(choice, (*also, *more)):
+                yield from (((*choice, *also, *more, rule), r) for r in grid)
 
     def _lengths(self) -> list[int]:
         """Return of how many steps curves are compared, the longer the fewer of them."""
@@ -210,8 +220,9 @@ class Laws(Quest):
 
     def _adds(self, options: tuple[Option, ...], more: Option) -> bool:
         choice, chosen = self.parts((*options, more))
-        kinds = {o.kind for o in chosen}
-        return len(kinds) == len(chosen) and self.vocabulary.goes(choice, chosen)
+        if len({o.kind for o in chosen}) < len(chosen) or len(chosen) > self.search.at_once:
+            return False
+        return self.vocabulary.goes(choice, chosen)
 
     def _grid(self) -> list[float]:
         if self.rate:
@@ -272,20 +283,8 @@ class Laws(Quest):
         make = partial(Rival, rule.kind) if rule and rule is not OTHER_DATA else Batch
         if rule is OTHER_DATA:
             rates = np.repeat(rates, recipes[0].replicas)
-            recipes = [other for r in recipes for other in self._other_data(r)]
+            recipes = [other for r in recipes for other in other_data(r, self.seeds)]
         return Columns(self.ground, recipes, make).values(np.array(rates), 0, rows)[0]
-
-    def _other_data(self, recipe: Recipe) -> Iterator[Recipe]:
-        """Yield a recipe for each replica, with data of its own."""
-        for k in range(recipe.replicas):
-            key = id(recipe.order), k
-            if key not in self.seeds:
-                self.seeds[key] = {
-                    "data": recipe.data.model_copy(update={"seed": SEED + k}),
-                    "order": recipe.order.model_copy(update={"seed": SEED + k}),
-                }
-                self.ground.kept.append(recipe)
-            yield recipe.model_copy(update=self.seeds[key] | {"replicas": 1})
 
     def _score(self, observed: np.ndarray, part: np.ndarray, room: float) -> tuple[float, float]:
         """Return a candidate's log likelihood, and the rank of the curve's distance."""

@@ -73,7 +73,7 @@ class Reader:
             epoch = self.batch.advance(state[..., part], some, rates, followed)
             chosen, columns = np.zeros(1, int), np.arange(some.shape[2])
             found = logged(self.recipe, self.where, self.judged, epoch, chosen, columns)
-            values.append(found[0])
+            values.append(found[0] * self.recipe.log.factor)
         return np.concatenate(values)
 
     def first(self, eta: np.ndarray, seen: np.ndarray) -> np.ndarray:

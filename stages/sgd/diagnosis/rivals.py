@@ -4,7 +4,7 @@ A candidate is believed only where it is more probable than these. Each takes th
 recipe's step and makes another step of it. Shapes: θ (d, R).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from stages.sgd.by_numpy import Batch
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.parts.models import Epoch
+from stages.sgd.recipes.recipe import Recipe
 
 MOMENTUM, SQUARES, LEAST = 0.9, 0.999, 1e-8  # of heavy ball and of Adam
 NORM = 1.0  # to which a gradient is clipped
@@ -34,6 +35,26 @@ class Method(NamedTuple):
     words: str
     learning_rate: float
     probability: float
+
+
+def rival(options: Sequence[Option]) -> Option | None:
+    """Return which rival options are of, if of any."""
+    return options[-1] if any(options[-1] is r for r in RIVALS) else None
+
+
+def other_data(
+    recipe: Recipe, known: dict[tuple[int, int], tuple[Recipe, dict[str, object]]]
+) -> Iterator[Recipe]:
+    """Yield a recipe for each replica, with data of its own; `known` keeps their sections."""
+    for k in range(recipe.replicas):
+        key = id(recipe.order), k
+        if key not in known:
+            drawn = {
+                "data": recipe.data.model_copy(update={"seed": SEED + k}),
+                "order": recipe.order.model_copy(update={"seed": SEED + k}),
+            }
+            known[key] = recipe, drawn
+        yield recipe.model_copy(update=known[key][1] | {"replicas": 1})
 
 
 class Rival(Batch):

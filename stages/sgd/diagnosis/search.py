@@ -10,11 +10,12 @@ from itertools import chain, islice
 
 import numpy as np
 
+from stages.sgd.deviations import replace_unchecked
 from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
-from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE, replace_unchecked
+from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE
 
 # Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)

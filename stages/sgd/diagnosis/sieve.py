@@ -124,9 +124,11 @@ class Sieve(Digits):
         """Return the learning rates at which so many candidates are tried: more of fewer."""
         if self.rate:
             return np.array([self.rate])
-        common = self.search.rates.common
-        multiples = (f * rate for f in self.vocabulary.multiples for rate in common)
-        rates = list(dict.fromkeys((*common, *self.search.rates.others, *multiples)))
+        common, others = self.search.rates.common, self.search.rates.others
+        multiples = (
+            f * r for of in (common, others) for f in self.vocabulary.multiples for r in of
+        )
+        rates = list(dict.fromkeys((*common, *others, *multiples)))
         return np.array(rates[: max(1, RUNS * self.most // max(1, candidates))])
 
     def _crowd(self, size: int) -> tuple[Crowd, list[np.ndarray]]:

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.parts.logs import Logger, Setting, Table, own_objective, table_of
+from stages.sgd.parts.logs import Logger, Setting, Table, own_objective, reduced, table_of
 from stages.sgd.parts.losses import LOSSES
 from stages.sgd.parts.models import Epoch, Examples, feature_count
+from stages.sgd.recipes.fields import Log
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -20,7 +21,7 @@ def logged(
 ) -> np.ndarray:
     """Return what is logged at the chosen steps, shape (steps, columns).
 
-    `judged` is what an objective is taken over.
+    `judged` is what an objective is taken over. Without the log's factor, which follows.
     """
     log = recipe.log
     if log.value == "sampled" and log.moment == "before":
@@ -33,7 +34,7 @@ def logged(
             epoch.path[np.concatenate([[0], chosen + 1])][:, :width, columns],
         )  # fmt: skip
         each = recipe.model_copy(
-            update={"log": log.model_copy(update={"every": 1, "phase": "first", "start": False})}
+            update={"log": Log(value="sampled", loss=log.loss, moment="after", every=1)}
         )
         logger = Logger(each, where)
         logger.see(part)
@@ -49,7 +50,7 @@ def logged(
 def line(
     recipe: Recipe, where: Setting, base: np.ndarray, slope: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what is logged at base + η slope, as a function of η."""
+    """Return what is logged at base + η slope, as a function of η, but for the log's factor."""
     X, y = where.held_out if recipe.log.value == "held_out" else where.trained
     if recipe.network:
         return lambda eta: own_objective(recipe, (X, y), base + eta * slope)
@@ -66,7 +67,7 @@ def line(
         if recipe.log.value == "worst_margin":
             found = (1 - label * at).max(axis=0)
         else:
-            found = loss(at, label).mean(axis=0)
+            found = reduced(recipe, loss(at, label), 0)
         return found + square + eta * (twice + eta * steep)
 
     return value

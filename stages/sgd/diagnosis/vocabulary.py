@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from stages.sgd.deviations import get, replace
+from stages.sgd.deviations import get, replace, replace_unchecked
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.logs import setting
@@ -154,14 +154,18 @@ class Vocabulary:
         epochal = recipe.order.law in ("permutation", "reshuffle")
         return {
             "penalty": recipe.penalised > 0
-            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows),
+            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
+            and (recipe.penalty.covers != "slopes" or recipe.objective.model == "quadratic"),
             "gradient_factor": not self.free_rate or recipe.penalised > 0
             or recipe.gradient_factor < 0,
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
         }.get(head, True) and {
             "batch.reduction": recipe.batch.size > 1,
+            "log.reduction": recipe.log.value != "sampled" or recipe.steps_an_epoch(trained) > 1,
             "log.loss": recipe.log.loss != recipe.objective.loss,
             "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
+            "start.scale": recipe.start.law == "normal",
+            "start.low": recipe.start.law == "uniform",
             "start.bias": recipe.start.law not in ("zeros", "network") and recipe.follows,
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,
@@ -288,13 +292,3 @@ def parsed(base: Recipe, field: str, value: Any) -> Any:
         return getattr(type(getattr(base, head)).model_validate({tail: value}), tail)
     known = Recipe.model_fields[head]
     return TypeAdapter(Annotated[known.annotation, "", *known.metadata]).validate_python(value)
-
-
-def replace_unchecked(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """Return a recipe with other values of dotted fields."""
-    fields: dict[str, Any] = {}
-    for field, value in changes.items():
-        head, _, tail = field.partition(".")
-        section = fields.get(head, getattr(recipe, head))
-        fields[head] = section.model_copy(update={tail: value}) if tail else value
-    return recipe.model_copy(update=fields)

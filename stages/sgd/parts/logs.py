@@ -95,16 +95,22 @@ def own_objective(recipe: Recipe, examples: Examples | Table, theta: np.ndarray)
         X, y = examples
         flat = np.moveaxis(theta, -2, 0)
         z = np.stack([_network(flat, x) for x in X[:, 0]], axis=-2)
-        return LOSSES["squared"](z, y[:, None]).mean(axis=-2)
+        return reduced(recipe, LOSSES["squared"](z, y[:, None]), -2)
     table = examples if isinstance(examples, Table) else table_of(recipe, examples)
     z = table.inputs @ theta
     if recipe.log.value == "worst_margin":
         losses = (1 - table.y * z).max(axis=-2)
     else:
-        losses = LOSSES[recipe.log.loss or recipe.objective.loss](z, table.y).mean(axis=-2)
+        losses = LOSSES[recipe.log.loss or recipe.objective.loss](z, table.y)
+        losses = reduced(recipe, losses, -2)
     if recipe.penalty.logged and recipe.penalised:
         losses = losses + recipe.penalised * (table.mask * theta**2).sum(axis=-2)
     return losses
+
+
+def reduced(recipe: Recipe, losses: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean of losses along an axis, or their sum if that is what is logged."""
+    return losses.sum(axis=axis) if recipe.log.reduction == "sum" else losses.mean(axis=axis)
 
 
 def _network(theta: np.ndarray, x: float) -> np.ndarray:
@@ -158,7 +164,7 @@ class Logger:
         """Log what is to be logged of an epoch."""
         log, followed = self.recipe.log, epoch.path.shape[2]
         if log.start and not self.steps:
-            self.values.append(self._full(epoch.path[0]))
+            self.values.append(self._full(epoch.path[0]) * log.factor)
         numbers = self.steps + np.arange(len(epoch.losses))
         self.steps += len(numbers)
         if log.every == "epoch":
@@ -177,9 +183,11 @@ class Logger:
                 path = path[chosen]
             values = self._full(path)
         if log.every == "epoch":
-            self.values.append(values.mean(axis=0))
-        else:
-            self.values.extend(values if len(values) < len(chosen) else values[chosen])
+            sampled = log.value == "sampled"
+            values = [reduced(self.recipe, values, 0) if sampled else values.mean(axis=0)]
+        elif len(values) == len(chosen):
+            values = values[chosen]
+        self.values.extend(value * log.factor for value in values)
 
     def _full(self, theta: np.ndarray) -> np.ndarray:
         held_out = self.recipe.log.value == "held_out"

@@ -91,6 +91,12 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             network and log.loss not in (None, "squared"),
             "log.loss logistic or hinge goes with a classifier",
         ),
+        (log.factor == 0, "log.factor must not be 0"),
+        (
+            log.reduction == "sum"
+            and (log.value == "worst_margin" or (log.value == "sampled" and log.every != "epoch")),
+            "log.reduction sum goes with log.every epoch, or with log.value objective or held_out",
+        ),
         (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
         (
             order.law == "blocks"

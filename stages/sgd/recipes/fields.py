@@ -176,6 +176,11 @@ class Log(Section):
         maxᵢ(1 − yᵢzᵢ). Each with the penalty that `penalty` says.
     loss : str, optional
         Another loss than the trained one.
+    reduction : {'mean', 'sum'}
+        Whether the losses of all examples, or the sampled ones of an epoch's steps, are averaged
+        or summed. The penalty comes once with all examples, and with each step.
+    factor : float
+        Constant by which all that is logged is multiplied.
     moment : {'before', 'after'}
         Before or after the step's update.
     every : int or 'epoch'
@@ -188,6 +193,8 @@ class Log(Section):
 
     value: Literal["sampled", "objective", "held_out", "worst_margin"] = "sampled"
     loss: Loss | None = None
+    reduction: Literal["mean", "sum"] = "mean"
+    factor: Number = 1.0
     moment: Literal["before", "after"] = "before"
     every: Count | Literal["epoch"] = "epoch"
     phase: Literal["last", "first"] = "last"
