@@ -270,6 +270,9 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("two_layer",  # which squares without a half
          {"start": {"law": "network", "stream": "before"}, "learning_rate": 0.014, "epochs": 12,
           "order": {"generator": "numpy"}, "log": {"factor": 2.0}}, 1),
+        ("svm",  # which starts at ones
+         {"start": {"law": "ones", "stream": "numpy"}, "learning_rate": 0.013, "updates": 60,
+          "order": {"generator": "numpy"}, "log": {"every": 1}, "intercept": "none"}, 2),
         ("logistic",  # which calls a step an epoch
          {"start": {"law": "uniform", "low": -1.0, "stream": "numpy"}, "learning_rate": 0.02,
           "epochs": 40, "order": {"generator": "numpy"}, "steps": 1}, 2),
@@ -283,8 +286,8 @@ def test_a_seeded_program_whose_learning_rate_is_not_stated_is_found(name, field
     few = parameters.load("search", Search).model_copy(update={"at_once": at_once})
     curve = curve_of(recipe, write_submissions.logged(name, fields))
     found = [e.recipe for e in digits_of(name, curve, few).found]
-    wanted = fields["learning_rate"], slips(recipe, name)
-    assert wanted in [(r.learning_rate, slips(r, name)) for r in found]
+    wanted = fields["learning_rate"], recipe.start.law, slips(recipe, name)
+    assert wanted in [(r.learning_rate, r.start.law, slips(r, name)) for r in found]
 
 
 def test_a_small_learning_rate_is_told_by_all_values_together():

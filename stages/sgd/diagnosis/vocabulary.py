@@ -184,18 +184,22 @@ class Vocabulary:
         self.going: dict[tuple[int, ...], bool] = {}
         choices = list({id(o): o for choice in self.choices for o in choice}.values())
 
-        def fine(*chosen: Option) -> bool:
+        def made(*chosen: Option) -> Recipe | None:
             kinds = {o.kind for o in chosen}
-            return self.recipe((*(c for c in first if c.kind not in kinds), *chosen)) is not None
+            return self.recipe((*(c for c in first if c.kind not in kinds), *chosen))
 
-        self.alone = {id(o): fine(o) for o in (*choices, *self.options)}
+        plain = {id(o): made(o) for o in (*choices, *self.options)}
+        self.alone = {one: recipe is not None for one, recipe in plain.items()}
         self.together = set()
         for n, one in enumerate(self.options):
-            for other in (*self.options[:n], *choices):
+            known = {k: [plain[id(o)] for o in choices if o.kind == k] for k in self.kinds}
+            for other in (*choices, *self.options[:n]):
                 if overlap(one.kind, other.kind) and other.kind not in self.kinds:
                     continue
-                if fine(other, one):
+                recipe, others = made(other, one), known.get(other.kind, [])
+                if recipe is not None and recipe not in others:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
+                    others.append(recipe)
 
     def factors(self, recipe: Recipe) -> list[float]:
         """Return what may multiply a recipe's learning rate without a difference."""
