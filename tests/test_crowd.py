@@ -35,6 +35,14 @@ def quest_of(name, unit):
 
 
 @pytest.mark.parametrize("unit", ["epoch", "step"])
+def test_no_candidate_of_one_deviation_is_another_or_a_choice(unit):
+    vocabulary = quest_of("svm", unit).vocabulary
+    crowds = [Everyone(vocabulary).crowd(size, 60_000) for size in (0, 1)]
+    recipes = [repr(vocabulary.build(c.options(n))) for c in crowds for n in c.rows]
+    assert len(set(recipes)) == len(recipes) > 1000
+
+
+@pytest.mark.parametrize("unit", ["epoch", "step"])
 @pytest.mark.parametrize("name", ["svm", "quadratic_logistic"])
 def test_each_of_a_crowd_logs_what_a_scalar_loop_does(name, unit):
     quest, rng = quest_of(name, unit), np.random.default_rng(1)

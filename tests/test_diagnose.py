@@ -263,19 +263,22 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("svm",  # which adds up an epoch's losses
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
           "order": {"generator": "numpy"}, "log": {"reduction": "sum"}}, 1),
-        ("svm",  # which adds up all examples', the penalty once, from near zero
+        ("svm",  # which adds up all examples', the penalty once
+         {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.013, "updates": 60,
+          "order": {"generator": "numpy"},
+          "log": {"value": "objective", "every": 1, "reduction": "sum"}}, 1),
+        ("logistic",  # from near zero
          {"start": {"law": "normal", "scale": 0.1, "stream": "numpy"}, "learning_rate": 0.013,
-          "updates": 60, "order": {"generator": "numpy"},
-          "log": {"value": "objective", "every": 1, "reduction": "sum"}}, 2),
+          "updates": 60, "order": {"generator": "numpy"}, "log": {"every": 1}}, 1),
         ("two_layer",  # which squares without a half
          {"start": {"law": "network", "stream": "before"}, "learning_rate": 0.014, "epochs": 12,
           "order": {"generator": "numpy"}, "log": {"factor": 2.0}}, 1),
         ("svm",  # which starts at ones
          {"start": {"law": "ones", "stream": "numpy"}, "learning_rate": 0.013, "updates": 60,
-          "order": {"generator": "numpy"}, "log": {"every": 1}, "intercept": "none"}, 2),
+          "order": {"generator": "numpy"}, "log": {"every": 1}}, 1),
         ("logistic",  # which calls a step an epoch
-         {"start": {"law": "uniform", "low": -1.0, "stream": "numpy"}, "learning_rate": 0.02,
-          "epochs": 40, "order": {"generator": "numpy"}, "steps": 1}, 2),
+         {"start": {"law": "zeros", "stream": "numpy"}, "learning_rate": 0.02, "epochs": 40,
+          "order": {"generator": "numpy"}, "steps": 1}, 1),
         ("logistic",  # which goes up
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
           "order": {"generator": "numpy"}, "gradient_factor": -1.0}, 1),
