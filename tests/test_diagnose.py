@@ -483,6 +483,12 @@ def test_methods_of_notable_probability_that_fit_are_named():
             "what derivative is. Your program ends at an objective of 2.",
         ),
         (["steps"], 1, {"steps": 1.0}, "this deviation: what steps is."),
+        (
+            ["log.loss"],
+            1,
+            {"as it is": 2.0, "log.loss": 2.0},
+            "what log.loss is. Your program ends at an objective of 2, as it would with it undone.",
+        ),
     ],
 )
 def test_the_sentence_says_what_was_found(slips, recipes, undone, words):

@@ -190,8 +190,10 @@ def sentence(
     if "as it is" in undone and slips:
         text += f" Your program ends at an objective of {undone['as it is']:.4g}"
         repaired = undone.get(best["deviations"][0]["field"] if one else "all")
-        if repaired is not None:
-            text += f"; with {'it' if one else 'all of them'} undone it would have ended at "
-            text += f"{repaired:.4g}"
+        them = "it" if one else "all of them"
+        if repaired == undone["as it is"]:  # what is logged deviates, and nothing else
+            text += f", as it would with {them} undone"
+        elif repaired is not None:
+            text += f"; with {them} undone it would have ended at {repaired:.4g}"
         text += "."
     return text
