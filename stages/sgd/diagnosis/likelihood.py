@@ -24,7 +24,8 @@ MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 OTHERS = 2  # and choices of other starts, those that suit the curve's first steps best
-FAR = {"log.reduction": "sum"}, {"steps": 1}  # what is logged is of another size, or of one step
+# What is logged is of another size, or of one step.
+FAR = {"log.reduction": "sum"}, {"log.factor": 2.0}, {"steps": 1}
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
