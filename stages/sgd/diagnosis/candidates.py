@@ -93,6 +93,11 @@ class Option(NamedTuple):
     changes: dict[str, Any]
     odds: float
 
+    @property
+    def far(self) -> bool:
+        """Whether it makes another curve of any candidate: of another size, or of single steps."""
+        return self.kind in ("log.reduction", "log.factor") or self.changes == {"steps": 1}
+
 
 class Curve(NamedTuple):
     """A recorded loss curve.

@@ -24,8 +24,6 @@ MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 OTHERS = 2  # and choices of other starts, those that suit the curve's first steps best
-# What is logged is of another size, or of one step.
-FAR = {"log.reduction": "sum"}, {"log.factor": 2.0}, {"steps": 1}
 KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
@@ -88,10 +86,10 @@ class Laws(Quest):
             more = self._longer([(options, grid[::2]) for options in other])
             level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
             best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
-            best += (far := self._far(self._best(best, STARTS), grid))
+            best += (ranked := self._far(self._best(best, STARTS), grid))
             beside, rivals = [()], []
-            if also := tuple(o for s in far[:1] for o in s.options if o.changes in FAR):
-                best += self._deeper([(far[0].options, grid)], FEWER)
+            if also := tuple(o for s in ranked[:1] for o in s.options if o.far):
+                best += self._deeper([(ranked[0].options, grid)], FEWER)
                 beside.append(also)
             for rule in RIVALS:
                 rivals += self._halved(list(self._rivals(rule, beside, grid)), FEWER)
@@ -107,9 +105,9 @@ class Laws(Quest):
 
     def _far(self, best: list[Scored], grid: list[float]) -> list[Scored]:
         """Return the best so far and those whose curves are others, as many replicas rank them."""
-        far = [(o,) for o in self.vocabulary.options if o.changes in FAR and self.search.at_once]
+        beside = [(o,) for o in self.vocabulary.options if o.far and self.search.at_once]
         goes, choices = self.vocabulary.goes, self.vocabulary.choices
-        begun = [(*one, *more) for more in far for one in choices if goes(one, more)]
+        begun = [(*one, *more) for more in beside for one in choices if goes(one, more)]
         found = self._halved([(options, r) for options in begun for r in grid], FEWER)
         return self._again([*best, *found[:STARTS]], self.search.replicas, self.steps)
 

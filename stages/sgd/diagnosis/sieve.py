@@ -125,9 +125,8 @@ class Sieve(Digits):
         if self.rate:
             return np.array([self.rate])
         common, others = self.search.rates.common, self.search.rates.others
-        multiples = (
-            f * r for of in (common, others) for f in self.vocabulary.multiples for r in of
-        )
+        factors = self.vocabulary.multiples
+        multiples = (f * r for some in (common, others) for f in factors for r in some)
         rates = list(dict.fromkeys((*common, *others, *multiples)))
         return np.array(rates[: max(1, RUNS * self.most // max(1, candidates))])
 
