@@ -203,7 +203,7 @@ def read_curve(path: str) -> Curve:
 
 def write(name: str, stated: Problem, section: Section, curve: Curve, answer: Answer) -> None:
     """Write the row, the evidence and the series."""
-    asked, (verdict, found, tried, used, fit, methods) = stated.recipe(1), answer
+    asked, (verdict, found, tried, used, fit, methods, read) = stated.recipe(1), answer
     sure = credible(found) if verdict != "not at all" else []
     recipes, shares = [], {}
     for explanation in sure:
@@ -237,7 +237,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
             "probabilities": {words: certain(shares[words]) for words in likeliest},
             "methods": [m._asdict() | {"probability": certain(m.probability)} for m in methods],
             "objective": undone,
-            "sentence": sentence(verdict, recipes, undone, used, tried, methods),
+            "sentence": sentence(verdict, recipes, undone, used, tried, methods, read),
         },
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})

@@ -31,7 +31,7 @@ from stages.common import parameters
 from stages.sgd.diagnosis.candidates import Curve, Search
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.rivals import METHODS
-from stages.sgd.diagnosis.vocabulary import overlap
+from stages.sgd.diagnosis.vocabulary import STREAM, overlap
 from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, explain
 from stages.sgd.diagnosis.ways import unseeded as unseeded_by
 from stages.sgd.parts import datasets
@@ -81,9 +81,11 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
                   "start.stream", "order.generator", "order.seed")]  # fmt: skip
         for _ in range(rng.randrange(most + 1)):
             field = rng.choice(fields)
-            if not any(overlap(field, other) for other in taken):
+            value = rng.choice(search.deviations[field])
+            shown = seeded or STREAM.get(field) != value
+            if shown and not any(overlap(field, other) for other in taken):
                 taken.append(field)
-                changes[field] = rng.choice(search.deviations[field])
+                changes[field] = value
         program = nested(changes) | {"learning_rate": rng.choice(rates)}
         program |= {"updates": STEPS} if unit == "step" else {"epochs": EPOCHS}
         if any(o in program.get("order", {}) for o in ("skipped",)) and not seeded:

@@ -74,8 +74,12 @@ class Program:
         if self.size == 1 and self.reduction == "margin":
             self.reduction = "mean"
         self.stream = stream
-        if self.get("start.stream", "own") == "reseeded":
+        begun = self.get("start.stream", "own")
+        if begun == "reseeded":
             self.stream = np.random.RandomState(self.get("start.seed", seed))
+        self.python = random.Random(self.get("start.seed", 0) if begun == "python" else 0)
+        rng_seed = self.get("start.seed", 0) if begun == "default_rng" else 0
+        self.default_rng = np.random.default_rng(rng_seed)
         self.theta = self.start()
         steps = self.get("steps", max(1, n // self.size))
         if "epochs" in fields:
@@ -115,10 +119,18 @@ class Program:
             theta = [1.0] * drawn
         elif law == "normal":
             scale = self.get("start.scale", 1.0)
-            theta = [scale * self.stream.standard_normal() for _ in range(drawn)]
+            one = {
+                "python": lambda: self.python.gauss(0.0, scale),
+                "default_rng": lambda: scale * self.default_rng.standard_normal(),
+            }.get(stream, lambda: scale * self.stream.standard_normal())
+            theta = [one() for _ in range(drawn)]
         elif law == "uniform":
             low, high = self.get("start.low", 0.0), self.get("start.high", 1.0)
-            theta = [low + (high - low) * self.stream.random_sample() for _ in range(drawn)]
+            one = {"python": self.python.random, "default_rng": self.default_rng.random}
+            one = one.get(stream, self.stream.random_sample)
+            theta = [low + (high - low) * one() for _ in range(drawn)]
+        if self.get("start.bias", "drawn") == "first" and self.follows:
+            theta = theta[1:] + theta[:1]
         return theta + [0.0] * (count + self.follows - drawn)
 
     def order(self):
@@ -127,27 +139,25 @@ class Program:
         n = self.get("order.examples", len(self.y))
         seed = self.get("order.seed", None)
         if kind == "python":
-            generator = random.Random(seed or 0)
-            one = lambda m: generator.randint(0, m - 1)  # noqa: E731
-
-            def shuffled():
-                indices = list(range(n))
-                generator.shuffle(indices)
-                return indices
+            source = self.python if seed is None else random.Random(seed)
+            one = lambda m: source.randint(0, m - 1)  # noqa: E731
         elif kind == "default_rng":
-            rng = np.random.default_rng(seed or 0)
-            one, shuffled = (lambda m: int(rng.integers(m))), (lambda: list(rng.permutation(n)))
+            source = self.default_rng if seed is None else np.random.default_rng(seed)
+            one = lambda m: int(source.integers(m))  # noqa: E731
         else:
-            stream = self.stream if seed is None else np.random.RandomState(seed)
-            one = lambda m: int(stream.randint(m))  # noqa: E731
-            shuffled = lambda: list(stream.permutation(n))  # noqa: E731
+            source = self.stream if seed is None else np.random.RandomState(seed)
+            one = lambda m: int(source.randint(m))  # noqa: E731
         if law in ("replacement", "blocks"):
             for _ in range(self.get("order.skipped", 0)):
                 one(n if law == "replacement" else n // self.size)
-        indices = shuffled() if law == "permutation" else list(range(n))
+        indices = list(range(n))
+        if law == "permutation":
+            source.shuffle(indices)
         for length in self.lengths:
             if law == "reshuffle":
-                indices = shuffled()
+                indices = list(range(n))
+            if law in ("reshuffle", "in_place"):
+                source.shuffle(indices)
             epoch = []
             for k in range(length):
                 if law == "replacement":

@@ -181,6 +181,7 @@ def test_a_curve_with_gaps_or_of_epochs_is_left_to_the_next_search(search):
         ({"order.law": "cyclic"}, [0, 1, 2, 3, 0], 0.0),
         ({"order.law": "cyclic"}, [0, 1, 3], -math.inf),
         ({"order.law": "reshuffle"}, [3, 1, 0, 2, 3, 1], -math.log(24 * 12)),
+        ({"order.law": "in_place"}, [3, 1, 0, 2, 3, 1], -math.log(24 * 12)),
         ({"order.law": "reshuffle"}, [3, 1, 1, 2], -math.inf),
         ({"order.law": "permutation"}, [3, 1, 0, 2, 3, 1], -math.log(24)),
         ({"order.law": "permutation"}, [3, 1, 0, 2, 1, 3], -math.inf),

@@ -498,7 +498,17 @@ def test_methods_of_notable_probability_that_fit_are_named():
 def test_the_sentence_says_what_was_found(slips, recipes, undone, words):
     found = [{"field": slip, "words": f"what {slip} is"} for slip in slips]
     one = {"recipe": {}, "learning_rate": 0.1, "deviations": found}
-    assert sentence("exactly", [one] * recipes, undone, 30, 7).endswith(words)
+    said = sentence("exactly", [one] * recipes, undone, 30, 7)
+    assert said.startswith("30 values of your curve are explained to the last digit by a learning")
+    assert said.endswith(words)
+
+
+def test_the_sentence_says_where_the_order_was_read_off_the_curve():
+    one = {"recipe": {}, "learning_rate": 0.1, "deviations": []}
+    assert sentence("exactly", [one], {}, 30, 7, read=True) == (
+        "30 values of your curve are explained to the last digit, its examples in an order that "
+        "the curve itself tells, by a learning rate of 0.1 and no deviation at all."
+    )
 
 
 def test_the_sentence_names_the_methods_that_no_recipe_can_say():

@@ -173,6 +173,7 @@ BY_FILE = {
     "stages/sgd/parts/losses.py": RECIPES - {"check", "charts", "report"},
     "stages/sgd/parts/scores.py": RUNS | ABLATE | CERTIFY | {"survey", "sweep", "claims"},
     "stages/sgd/parts/draws.py": RUNS | ABLATE | {"survey", "sweep"},
+    "stages/sgd/parts/streams.py": RUNS | ABLATE | {"survey", "sweep"},
     "stages/sgd/parts/logs.py": RUNS | ABLATE | {"survey", "sweep"},
     "stages/sgd/record.py": RUNS,
     "stages/sgd/together.py": ABLATE | {"survey"},
@@ -196,7 +197,7 @@ BY_FILE = {
     "stages/sgd/causes.py": {"claims"},
 }
 BY_FILE["stages/sgd/parts/datasets.py"] |= set(NETWORK)
-for name in ("parts/datasets", "parts/scores", "parts/draws", "parts/logs"):
+for name in ("parts/datasets", "parts/scores", "parts/draws", "parts/streams", "parts/logs"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE
 for name in ("together", "deviations", "by_numpy"):
     BY_FILE[f"stages/sgd/{name}.py"] |= DIAGNOSE

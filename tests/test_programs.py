@@ -241,6 +241,48 @@ def test_torchs_generator_goes_on_after_the_start_unless_seeded_again(seed, scra
         assert seen[:, replica].tolist() == [int(torch.randint(30, ())) for _ in seen]
 
 
+def test_a_tensor_that_torch_draws_is_its_weights_and_then_its_bias(scratch):
+    start = {"law": "normal", "scale": 0.5, "stream": "torch", "seed": 3}
+    for fields in (start, start | {"law": "uniform", "low": -1.0, "high": 1.0}):
+        recipe = load_recipe("appendix_a", start=fields, replicas=2)
+        data = datasets.draw(section("gaussian"))
+        theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+        for replica in range(2):
+            torch.manual_seed(3 + replica)
+            one = torch.randn if fields["law"] == "normal" else torch.rand
+            drawn = torch.cat([one(20), one(1)]).numpy()
+            expected = drawn / 2 if fields["law"] == "normal" else 2 * drawn - 1
+            np.testing.assert_array_equal(theta[:, replica], expected)
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_a_dataloaders_order_is_a_dataloaders(seed, scratch):
+    order = {"law": "reshuffle", "generator": "dataloader", "seed": seed}
+    recipe = load_recipe("appendix_a", order=order, batch={"size": 5}, steps=6, replicas=2)
+    data = datasets.draw(section("gaussian"))
+    _, epochs = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    seen = [next(epochs) for _ in range(3)]
+    for replica in range(2):
+        torch.manual_seed(replica)
+        torch.nn.Linear(20, 1)
+        if seed is not None:
+            torch.manual_seed(seed + replica)
+        loader = torch.utils.data.DataLoader(range(30), batch_size=5, shuffle=True)
+        for epoch in seen:
+            assert epoch[:, :, replica].tolist() == [batch.tolist() for batch in loader]
+
+
+def test_a_network_starts_from_the_stream_that_it_names(scratch):
+    start = {"law": "network", "stream": "numpy", "scales": {"a": 4.0, "b": 4.0, "u": 0.05}}
+    recipe = load_recipe("problem_7", start=start, order={"generator": "own"}, replicas=1)
+    data = datasets.draw(section("wave"))
+    theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "problem_7")
+    stream = np.random.RandomState(0)
+    stream.normal(size=150 + 30)
+    scales = np.repeat([4.0, 4.0, 0.05], 50)
+    np.testing.assert_array_equal(theta[:, 0], scales * stream.normal(size=150))
+
+
 def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratch):
     _, _, theta, epochs = start("s02_svm", replicas=3, updates=60)
     seen = np.concatenate([epoch.examples[:, 0] for epoch in epochs])

@@ -86,6 +86,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
     "start.stream": ("θ_0 = (g_{m+1}, …, g_{m+d})", "θ_0 = (g_!1, …, g_!d)"),
     ("order.law", "permutation"): (UNIFORM, "i_t = !{π(t mod N)}"),
     ("order.law", "reshuffle"): (UNIFORM, "i_t = !{π_{⌊t/N⌋}(t mod N)}"),
+    ("order.law", "in_place"): (UNIFORM, "i_t = !{π_{⌊t/N⌋}(t mod N)}"),
     ("order.law", "cyclic"): (UNIFORM, "i_t = !{t mod N}"),
     ("order.law", "blocks"): (UNIFORM, r"i_t ∈ !{\{kB + 1, …, kB + B\}}, k ∼ U"),
     "order.examples": (UNIFORM, r"i_t ∼ U\{1, …, !n\}, n < N"),

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from stages.sgd.recipes.fields import Intercept, Schedule
+from stages.sgd.recipes.fields import PERMUTED, Intercept, Schedule
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -96,6 +96,7 @@ VALUES = {  # of a field, in words
     "order.law": {
         "permutation": "in one permutation for all epochs",
         "reshuffle": "in a new permutation each epoch",
+        "in_place": "in a new permutation each epoch, the last one shuffled again",
         "cyclic": "in turn",
         "blocks": "in fixed blocks",
     },
@@ -112,7 +113,7 @@ VALUES = {  # of a field, in words
     },
 }
 HARMLESS = {  # values that are no deviation in a field that can deviate; the first undoes one
-    "start.stream": ("numpy", "own", "before", "torch"),
+    "start.stream": ("numpy", "own", "before", "default_rng", "python", "torch"),
     "log.value": ("objective", "sampled"),
 }
 
@@ -217,7 +218,7 @@ def _plain(value: Any) -> Any:
 def _matters(recipe: Recipe, field: str) -> bool:
     """Say whether a field has any effect beside the others."""
     if field == "steps":
-        epochal = recipe.log.every == "epoch" or recipe.order.law in ("permutation", "reshuffle")
+        epochal = recipe.log.every == "epoch" or recipe.order.law in PERMUTED
         return recipe.steps is not None and (epochal or recipe.schedule.unit == "epoch")
     if field.startswith("intercept"):
         alike = len(set(dict(recipe.sources).values())) == 1

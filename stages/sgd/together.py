@@ -7,7 +7,7 @@ import numpy as np
 
 from stages.sgd.by_numpy import Batch, shared
 from stages.sgd.parts.datasets import draw
-from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.draws import draw_run, goes_on, rates
 from stages.sgd.parts.logs import Setting, setting
 from stages.sgd.parts.models import stated_parameters
 from stages.sgd.recipes.recipe import Recipe
@@ -56,7 +56,7 @@ class _Member:
             recipe.replicas,
             self.trained,
             None if whole else tuple(self.lengths),
-            stream if order.generator in ("numpy", "torch", "own") else None,
+            stream if order.generator in ("own", "numpy") or goes_on(recipe) else None,
         )
 
     def log(self, losses: np.ndarray) -> None:

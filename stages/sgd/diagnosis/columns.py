@@ -155,7 +155,7 @@ class Columns:
         self.theta = theta[:, np.repeat(begun[:, None] * self.each + members, self.times)]
         number = np.array([order.number for order in orders])[drawing]
         follows = np.array([order.follows for order in orders])[drawing]
-        after = np.array([(0, start.stands, start.number) for start in starts])[begun, follows]
+        after = np.array([start.after for start in starts])[begun, follows]
         some, which = numbered(number * LIMIT + after)
         keys = [self.ground.stream(orders[drawing[n]], starts[begun[n]]) for n in some]
         self.place = np.repeat(which[:, None] * self.each + members, self.times)

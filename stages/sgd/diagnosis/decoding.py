@@ -17,6 +17,7 @@ from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.reading import Rate, Reader
 from stages.sgd.diagnosis.search import turns
+from stages.sgd.recipes.fields import PERMUTED
 from stages.sgd.recipes.recipe import Recipe
 
 MOST = 6000  # candidates
@@ -151,7 +152,7 @@ def probability(recipe: Recipe, many: int, order: np.ndarray, sure: np.ndarray) 
         return -np.inf
     if law == "cyclic":
         return 0.0 if (order == np.arange(steps) % among)[sure].all() else -np.inf
-    if law not in ("permutation", "reshuffle"):
+    if law not in PERMUTED:
         return -steps * log(among)
     if law == "permutation":
         periodic = all(
@@ -167,7 +168,7 @@ def probability(recipe: Recipe, many: int, order: np.ndarray, sure: np.ndarray) 
         part, certain = order[begin : begin + among], sure[begin : begin + among]
         if len(set(part[certain].tolist())) < certain.sum():
             return -np.inf
-        if begin + len(part) <= steps or law == "reshuffle":
+        if begin + len(part) <= steps or law != "permutation":
             total -= lgamma(among + 1) - lgamma(among - len(part) + 1)
     return total
 

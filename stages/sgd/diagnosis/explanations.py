@@ -43,6 +43,8 @@ class Answer(NamedTuple):
         The rank of the curve's distance from the best among its replicas.
     methods : list of Method
         What may have written it as well, or instead.
+    read : bool
+        The order of the examples was read off the curve.
     """
 
     verdict: str
@@ -51,6 +53,7 @@ class Answer(NamedTuple):
     used: int
     fit: float
     methods: Sequence[Method] = ()
+    read: bool = False
 
 
 def judged(scored: Sequence[Scored]) -> tuple[str, list[Explanation], float, list[Method]]:
@@ -164,6 +167,7 @@ def sentence(
     used: int,
     tried: int,
     methods: Sequence[Method] = (),
+    read: bool = False,
 ) -> str:
     """Return the paragraph for whoever wrote the program."""
     named = [f"{m.words} with a learning rate of {m.learning_rate:.6g}" for m in methods]
@@ -174,7 +178,7 @@ def sentence(
         return f"{unlike}: what your program does differently is not among the known slips."
     how = "to the last digit" if verdict == "exactly" else "in distribution"
     best = recipes[0]
-    if verdict == "exactly" and best["recipe"].get("order", {}).get("generator") == "default_rng":
+    if read:
         how += ", its examples in an order that the curve itself tells,"
     slips = [d["words"] for d in best["deviations"]]
     text = f"{used} values of your curve are explained {how} by a learning rate of "

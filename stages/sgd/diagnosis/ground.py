@@ -10,14 +10,16 @@ from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.crowd import Crowd, Everyone
 from stages.sgd.diagnosis.vocabulary import Vocabulary
 from stages.sgd.parts.datasets import draw
-from stages.sgd.parts.draws import draw_run, rates
+from stages.sgd.parts.draws import draw_run, library, rates
 from stages.sgd.parts.logs import Setting, Table, setting, table_of
 from stages.sgd.parts.models import Examples
+from stages.sgd.recipes.fields import PERMUTED
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
 ENTRIES = 50_000  # of a ground's memory
 ROOM = 10_000_000  # first values of candidates by the thousand that are kept
+FOLLOWED = ("", "numpy", "own", "python", "default_rng", "torch")  # by an order: nothing, or these
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
 
 
@@ -30,14 +32,13 @@ class Start(NamedTuple):
         One of them.
     theta : numpy.ndarray, shape (d, R)
         θ₀.
-    number, stands : int
-        Which start, and which of the places where the legacy stream then stands.
+    after : tuple of int
+        Where the streams of `FOLLOWED` then stand, 0 where the start says nothing of it.
     """
 
     recipe: Recipe
     theta: np.ndarray
-    number: int
-    stands: int
+    after: tuple[int, ...]
 
 
 class Order(NamedTuple):
@@ -49,8 +50,8 @@ class Order(NamedTuple):
         One of them.
     number : int
         Which order.
-    follows : {0, 1, 2}
-        What of the start it depends on: nothing, its `stands` or its `number`.
+    follows : int
+        Which of the start's `after` it depends on.
     flat : bool
         A batch is so many examples that are drawn one by one.
     """
@@ -150,28 +151,30 @@ class Ground:
             if recipe.replicas == 1 and recipe.start.stream != "reseeded":
                 state = drawn.stream.get_state(legacy=False)["state"]
                 stands = state["key"].tobytes(), state["pos"]
-            number = self.stands.setdefault(stands, len(self.stands))
-            self.starts[key] = Start(recipe, theta, len(self.starts), number)
+            number, mine = 1 + len(self.starts), recipe.start.stream
+            after = [number if name in ("own", mine) else 0 for name in FOLLOWED]
+            after[1] = self.stands.setdefault(stands, 1 + len(self.stands))
+            self.starts[key] = Start(recipe, theta, tuple(after))
         return self.starts[key]
 
     def order(self, recipe: Recipe) -> Order:
         """Return how a recipe draws examples."""
         order, trained = recipe.order, len(self.setting(recipe).trained[1])
-        epochal = order.law in ("permutation", "reshuffle", "cyclic")
+        epochal = order.law in (*PERMUTED, "cyclic")
         length = recipe.steps_an_epoch(trained) if epochal else None
         flat = order.law == "replacement"
         size = None if flat else recipe.batch.size
         key = id(order), size, recipe.replicas, length, trained
         if key not in self.orders:
-            going_on = order.generator == "numpy" and order.seed is None
-            apart = order.generator in ("python", "default_rng") or order.seed is not None
-            follows = 0 if apart else 1 if going_on else 2
+            whose = library(order.generator)
+            apart = order.seed is not None and whose != "own"
+            follows = 0 if apart else FOLLOWED.index(whose)
             self.orders[key] = Order(recipe, len(self.orders), follows, flat)
         return self.orders[key]
 
     def stream(self, order: Order, start: Start) -> object:
         """Return the key of the stream of examples that an order draws after a start."""
-        key = order.number, (None, start.stands, start.number)[order.follows]
+        key = order.number, start.after[order.follows]
         if key not in self.streams:
             one, other = order.recipe, start.recipe
             update = {"start": other.start, "intercept": other.intercept, "data": other.data}

@@ -65,6 +65,9 @@ class Laws(Quest):
     ) -> None:
         super().__init__(*quest)
         self.refuted = refuted
+        self.grid = (
+            [self.rate] if self.rate else [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
+        )
         self.steps = self.search.steps // (LESS if self.vocabulary.base.network else 1)
         self.seeds: dict[tuple[int, int], tuple[Recipe, dict[str, object]]] = {}
         self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
@@ -77,22 +80,21 @@ class Laws(Quest):
     def run(self) -> list[Scored]:
         """Return the best candidates, by what their replicas say at full length."""
         with np.errstate(all="ignore"):
-            grid = self._grid()
-            plain = [(choice, r) for choice in self.vocabulary.choices for r in grid]
+            plain = [(choice, r) for choice in self.vocabulary.choices for r in self.grid]
             first = self._together(plain, FEW, self._lengths()[0], ROOM[0])
             level = self._halved(plain, first=first)
             best, (near, other) = level[:EACH], self._choices(level, first)
-            level = self._halved(self._longer([(options, grid) for options in near]))
-            more = self._longer([(options, grid[::2]) for options in other])
+            level = self._halved(self._longer([(options, self.grid) for options in near]))
+            more = self._longer([(options, self.grid[::2]) for options in other])
             level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
             best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
-            best += (ranked := self._far(self._best(best, STARTS), grid))
+            best += (ranked := self._far(self._best(best, STARTS)))
             beside, rivals = [()], []
             if also := tuple(o for s in ranked[:1] for o in s.options if o.far):
-                best += self._deeper([(ranked[0].options, grid)], FEWER)
+                best += self._deeper([(ranked[0].options, self.grid)], FEWER)
                 beside.append(also)
             for rule in RIVALS:
-                rivals += self._halved(list(self._rivals(rule, beside, grid)), FEWER)
+                rivals += self._beside(rule, self.vocabulary.choices, beside)
             return self._compared(best, rivals)
 
     def _deeper(
@@ -103,12 +105,12 @@ class Laws(Quest):
             yield from level[:EACH]
             begun = [(s.options, [s.rate]) for s in level]
 
-    def _far(self, best: list[Scored], grid: list[float]) -> list[Scored]:
+    def _far(self, best: list[Scored]) -> list[Scored]:
         """Return the best so far and those whose curves are others, as many replicas rank them."""
         beside = [(o,) for o in self.vocabulary.options if o.far and self.search.at_once]
         goes, choices = self.vocabulary.goes, self.vocabulary.choices
         begun = [(*one, *more) for more in beside for one in choices if goes(one, more)]
-        found = self._halved([(options, r) for options in begun for r in grid], FEWER)
+        found = self._halved([(options, r) for options in begun for r in self.grid], FEWER)
         return self._again([*best, *found[:STARTS]], self.search.replicas, self.steps)
 
     def _choices(
@@ -174,14 +176,15 @@ class Laws(Quest):
         pairs = [(s.options, s.rate) for s in some]
         return self._best(self._together(pairs, replicas, steps))
 
-    def _rivals(
-        self, rule: Option, beside: list[tuple[Option, ...]], grid: list[float]
-    ) -> Iterator[tuple[tuple[Option, ...], float]]:
-        """Yield a rival beside choices and what is beside these, with an intercept and none."""
+    def _beside(self, rule: Option, *those: list[tuple[Option, ...]]) -> list[Scored]:
+        """Return the best of a rival beside one of each, with an intercept and without."""
         none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
-        for choice, also, more in product(self.vocabulary.choices, beside, ((), *none)):
-            if self.vocabulary.goes(choice, (*also, *more)):
-                yield from (((*choice, *also, *more, rule), r) for r in grid)
+        whole = [
+            (*choice, *also, *more, rule)
+            for choice, also, more in product(*those, ((), *none))
+            if self.vocabulary.goes(choice, (*also, *more))
+        ]
+        return self._halved([(options, r) for options in whole for r in self.grid], FEWER)
 
     def _lengths(self) -> list[int]:
         """Return of how many steps curves are compared, the longer the fewer of them."""
@@ -222,11 +225,6 @@ class Laws(Quest):
         if len({o.kind for o in chosen}) < len(chosen) or len(chosen) > self.search.at_once:
             return False
         return self.vocabulary.goes(choice, chosen)
-
-    def _grid(self) -> list[float]:
-        if self.rate:
-            return [self.rate]
-        return [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
 
     def _near(self, rate: float, factors: Sequence[float]) -> list[float]:
         """Return other learning rates around one, of two digits."""

@@ -11,6 +11,7 @@ from stages.sgd.deviations import get, replace, replace_unchecked
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.logs import setting
+from stages.sgd.recipes.fields import PERMUTED
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
@@ -25,9 +26,9 @@ UPDATE = (  # fields that change the update, and not what is logged before it
 )
 ORDER = ("batch", "order", "steps")  # sections that change which examples come
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
-
-
-STREAM = ("start.stream", "order.skipped", "order.seed", "order.generator")  # of a seeded program
+# Of what nobody seeded no curve shows these, but for some values alone.
+STREAM = dict.fromkeys(("start.stream", "order.skipped", "order.seed", "order.generator"))
+STREAM |= {"order.law": "in_place", "start.bias": "first"}
 
 
 class Vocabulary:
@@ -69,9 +70,9 @@ class Vocabulary:
         self.options = [
             Option(field, {field: value}, 1 / (3 + at) / (1 + rank))
             for at, (field, values) in enumerate(search.deviations.items())
-            if not self._known(field) and (seeded or field not in STREAM)
+            if not self._known(field)
             for rank, value in enumerate(parsed(base, field, v) for v in values)
-            if value != get(base, field)
+            if value != get(base, field) and (seeded or STREAM.get(field, ()) not in (None, value))
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
         self.multiples = [f for f in factors if f and f > 0]
@@ -151,7 +152,7 @@ class Vocabulary:
         """Say whether a field has any effect beside the others."""
         head, _, tail = field.partition(".")
         legacy = recipe.order.generator in ("numpy", "own")
-        epochal = recipe.order.law in ("permutation", "reshuffle")
+        epochal = recipe.order.law in PERMUTED
         return {
             "penalty": recipe.penalised > 0
             and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
@@ -166,7 +167,8 @@ class Vocabulary:
             "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
             "start.scale": recipe.start.law == "normal",
             "start.low": recipe.start.law == "uniform",
-            "start.bias": recipe.start.law not in ("zeros", "network") and recipe.follows,
+            "start.bias": recipe.follows and recipe.start.law not in ("zeros", "network")
+            and (recipe.start.law, recipe.start.bias) != ("ones", "first"),
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,
             "order.generator": recipe.order.law != "cyclic",

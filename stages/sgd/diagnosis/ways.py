@@ -106,7 +106,8 @@ def unseeded(case: Case) -> Answer:
     if read:
         odds = np.exp(np.array([d.score for d in read]) - max(d.score for d in read))
         recipes = [d.recipe.model_copy(update={"learning_rate": d.rate}) for d in read]
-        return Answer("exactly", ranked(recipes, odds), orders.tried, len(case.curve.values), 1.0)
+        used = len(case.curve.values)
+        return Answer("exactly", ranked(recipes, odds), orders.tried, used, 1.0, read=True)
     laws = Laws(*case.quest(case.search, seeded=False), refuted=orders.refutes)
     verdict, ranking, fit, named = judged(laws.run())
     tried, used = orders.tried + laws.tried, laws.rows(laws.steps)

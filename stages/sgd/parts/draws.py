@@ -3,17 +3,17 @@
 Shapes: θ₀ (d, replicas); an epoch's examples (steps, B, replicas), B examples a step.
 """
 
-import random
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from stages.sgd.parts.datasets import Draw
 from stages.sgd.parts.models import feature_count, recipe_inputs
+from stages.sgd.parts.streams import SEEDED, Legacy, Loader, Stream
+from stages.sgd.recipes.fields import PERMUTED
 from stages.sgd.recipes.recipe import Recipe
 
 BLOCK = 480  # steps drawn at a time, whole epochs of them: memory does not grow with epochs
-SHARED = ("python", "default_rng", "torch")  # generators beside which NumPy's stream keeps its seed
 
 
 def own_generators(seed: int, problem: str, replicas: range) -> list[np.random.Generator]:
@@ -32,8 +32,8 @@ def draw_run(
     """Return a run's initial parameters, and its epochs of examples.
 
     Replica 0 is the program itself. Replica r ≥ 1 has generators of its own: the protocol's, or
-    the program's seeded with r. Beside Python's, PyTorch's or NumPy's new generator the legacy
-    stream keeps its one seed, so that every replica starts alike where θ₀ comes from it.
+    the program's seeded with r. Where the examples do not come from it, the legacy stream keeps
+    its one seed, so that every replica starts alike where θ₀ does.
 
     Parameters
     ----------
@@ -55,144 +55,89 @@ def draw_run(
     examples : iterator of numpy.ndarray of int, shape (steps, B, replicas)
         One array an epoch.
     """
-    replicas = range(recipe.replicas)
-    needed = "own" in (recipe.start.stream, recipe.order.generator)
+    replicas, start, order = range(recipe.replicas), recipe.start, recipe.order
+    needed = "own" in (start.stream, order.generator)
     whose = range(skipped, skipped + recipe.replicas)
     own = own_generators(seed, problem, whose) if needed else []
-    first = data.stream
-    if recipe.start.stream == "reseeded":
-        again = data.seed if recipe.start.seed is None else recipe.start.seed
-        first = np.random.RandomState(again)
-    one = recipe.order.generator in SHARED
-    legacy = [first, *(first if one else np.random.RandomState(r) for r in replicas[1:])]
-    theta, torch_generators = _start(recipe, data, trained, own, legacy)
-    draws = [
-        _drawer(recipe, r, own[r] if own else None, legacy[r], torch_generators) for r in replicas
-    ]
-    return theta, _epochs(recipe, draws, len(trained[1]))
+    first = Legacy(data.stream)
+    if start.stream == "reseeded":
+        first = SEEDED["numpy"](data.seed if start.seed is None else start.seed)
+    one = order.generator not in ("own", "numpy")
+    legacy = [first, *(first if one else SEEDED["numpy"](r) for r in replicas[1:])]
+
+    def streams(name: str, seed: int | None) -> Sequence[Stream]:
+        if name == "own":
+            return own
+        return [SEEDED[name]((seed or 0) + r) for r in replicas]
+
+    of_data = start.stream in ("numpy", "reseeded", "before")
+    starting = legacy if of_data else streams(start.stream, start.seed)
+    if order.generator == "numpy" and order.seed is None:
+        drawing = legacy
+    elif goes_on(recipe):
+        drawing = starting
+    else:
+        drawing = streams(library(order.generator), order.seed)
+    if order.generator == "dataloader":
+        drawing = [Loader(stream) for stream in drawing]
+    theta = _start(recipe, data, trained, starting)
+    return theta, _epochs(recipe, drawing, len(trained[1]))
+
+
+def goes_on(recipe: Recipe) -> bool:
+    """Say whether the examples come from the generator, other than NumPy's, that drew θ₀."""
+    unseeded = recipe.order.seed is None or recipe.order.generator == "own"
+    return unseeded and library(recipe.order.generator) == recipe.start.stream
+
+
+def library(generator: str) -> str:
+    """Return whose a generator of examples is, in the words of `start.stream`."""
+    return "torch" if generator == "dataloader" else generator
 
 
 def _start(
     recipe: Recipe,
     data: Draw,
     trained: tuple[np.ndarray, np.ndarray],
-    own: Sequence[np.random.Generator],
-    legacy: Sequence[np.random.RandomState],
-) -> tuple[np.ndarray, list[object]]:
-    start, model, replicas = recipe.start, recipe.objective.model, recipe.replicas
+    streams: Sequence[Stream],
+) -> np.ndarray:
+    start, replicas = recipe.start, recipe.replicas
     if start.stream == "before":
-        return np.tile(data.theta[:, None], replicas), []
+        return np.tile(data.theta[:, None], replicas)
     if start.law == "network":
         scales = np.repeat(
             [start.scales.a, start.scales.b, start.scales.u], recipe.objective.hidden
         )
-        sources = own or legacy
-        drawn = _apart(sources, lambda stream: stream.standard_normal(len(scales)))
-        return scales[:, None] * drawn, []
+        return scales[:, None] * _apart(streams, lambda stream: stream.normal(0, 1, len(scales)))
     dimension = recipe_inputs(recipe, *trained)["output"].shape[1]
-    count = feature_count(model, trained[0])
-    drawn_count = count if start.bias == "zero" else dimension
-    generators = []
+    count = feature_count(recipe.objective.model, trained[0])
+    drawn = count if start.bias == "zero" else dimension
     if start.law in ("zeros", "ones"):
-        theta = np.full((drawn_count, replicas), float(start.law == "ones"))
-    elif start.stream == "torch":
-        theta, generators = _torch_linear(start.seed or 0, replicas, count, drawn_count)
+        theta = np.full((drawn, replicas), float(start.law == "ones"))
     else:
         bound = count**-0.5
-        draw = {
-            "linear": lambda stream: stream.uniform(-bound, bound, drawn_count),
-            "normal": lambda stream: stream.normal(0.0, start.scale, drawn_count),
-            "uniform": lambda stream: stream.uniform(start.low, start.high, drawn_count),
-        }[start.law]
-        theta = _apart(own if start.stream == "own" else legacy, draw)
-    return np.concatenate([theta, np.zeros((dimension - drawn_count, replicas))]), generators
+        low, high = (-bound, bound) if start.law == "linear" else (start.low, start.high)
+        sizes = [drawn] if start.bias == "first" else [count, drawn - count]
+
+        def draw(stream: Stream) -> np.ndarray:
+            if start.law == "normal":
+                return np.concatenate([stream.normal(0.0, start.scale, n) for n in sizes])
+            return np.concatenate([stream.uniform(low, high, n) for n in sizes])
+
+        theta = _apart(streams, draw)
+        if start.bias == "first":
+            theta = np.roll(theta, count - drawn, axis=0)
+    return np.concatenate([theta, np.zeros((dimension - drawn, replicas))])
 
 
-def _apart(streams: Sequence[object], draw: Callable[[object], np.ndarray]) -> np.ndarray:
+def _apart(streams: Sequence[Stream], draw: Callable[[Stream], np.ndarray]) -> np.ndarray:
     """Draw once from each stream, once in all from one that the replicas share."""
     if len(streams) > 1 and streams[1] is streams[0]:
         return np.tile(draw(streams[0])[:, None], len(streams))
     return np.stack([draw(stream) for stream in streams], axis=1)
 
 
-def _torch_linear(
-    seed: int, replicas: int, count: int, dimension: int
-) -> tuple[np.ndarray, list[object]]:
-    """Draw what `torch.nn.Linear` does after `torch.manual_seed`, in its own float32.
-
-    U(−1/√p, 1/√p), scaled here without the fused multiply-add that PyTorch uses on some
-    processors and not on others.
-    """
-    import torch  # two seconds that only the programs drawn from its generator should pay
-
-    generators = [torch.Generator().manual_seed(seed + r) for r in range(replicas)]
-    sizes = [size for size in (count, dimension - count) if size]  # weights, then the bias
-    shares = np.stack(
-        [np.concatenate([torch.rand(n, generator=g).numpy() for n in sizes]) for g in generators],
-        axis=1,
-    )
-    bound = np.float32(count**-0.5)
-    return (shares * (bound + bound) - bound).astype(np.float64), generators
-
-
-def _drawer(
-    recipe: Recipe,
-    replica: int,
-    own: np.random.Generator | None,
-    legacy: np.random.RandomState,
-    torch_generators: list[object],
-) -> tuple[Callable[[int, int], np.ndarray], Callable[[int], np.ndarray]]:
-    """Return two functions of n: so many indices below n, and a permutation of n."""
-    order = recipe.order
-    seed = (order.seed or 0) + replica
-    if order.generator == "python":
-        generator = random.Random(seed)
-
-        def shuffled(n: int) -> list[int]:
-            indices = list(range(n))
-            generator.shuffle(indices)
-            return indices
-
-        return _randint(generator), shuffled
-    if order.generator == "torch":
-        import torch
-
-        going_on = torch_generators and order.seed is None
-        source = torch_generators[replica] if going_on else torch.Generator().manual_seed(seed)
-        return (
-            lambda n, size: torch.randint(n, (size,), generator=source).numpy(),
-            lambda n: torch.randperm(n, generator=source).numpy(),
-        )
-    if order.generator == "numpy":
-        stream = legacy if order.seed is None else np.random.RandomState(seed)
-        return lambda n, size: stream.randint(0, n, size=size), stream.permutation
-    rng = own if order.generator == "own" else np.random.default_rng(seed)
-    return lambda n, size: rng.integers(n, size=size), rng.permutation
-
-
-def _randint(generator: random.Random) -> Callable[[int, int], np.ndarray]:
-    """Return a function of n: as many of Python's `randint(0, n - 1)` as wanted.
-
-    Both libraries have the Mersenne Twister. Of each of its words Python takes the leading bits,
-    as many as n has, and another word where they are no less than n.
-    """
-    *key, position = generator.getstate()[1]
-    twister = np.random.MT19937()
-    twister.state = {"bit_generator": "MT19937", "state": {"key": key, "pos": position}}
-
-    def draw(n: int, size: int) -> np.ndarray:
-        found = np.empty(0, np.uint64)
-        while len(found) < size:
-            words = twister.random_raw(size - len(found)) >> np.uint64(32 - n.bit_length())
-            found = np.append(found, words[words < n])
-        return found
-
-    return draw
-
-
-def _epochs(
-    recipe: Recipe, draws: Sequence[tuple[Callable, Callable]], trained: int
-) -> Iterator[np.ndarray]:
+def _epochs(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator[np.ndarray]:
     order, size = recipe.order, recipe.batch.size
     n = min(order.examples or trained, trained)
     lengths = recipe.lengths(trained)
@@ -200,33 +145,27 @@ def _epochs(
     if order.law in ("replacement", "blocks"):
         each = size if order.law == "replacement" else 1
         below = n if order.law == "replacement" else n // size
-        for draw, _ in draws:
-            draw(below, order.skipped)
+        for stream in streams:
+            stream.integers(below, size=order.skipped)
         group = max(1, BLOCK // lengths[0])
         for begin in range(0, len(lengths), group):
             steps = sum(lengths[begin : begin + group])
-            block = np.stack(
-                [np.asarray(draw(below, steps * each)).astype(dtype) for draw, _ in draws], axis=-1
-            ).reshape(steps, each, len(draws))
+            drawn = [
+                np.asarray(s.integers(below, size=steps * each)).astype(dtype) for s in streams
+            ]
+            block = np.stack(drawn, axis=-1).reshape(steps, each, len(streams))
             for length in lengths[begin : begin + group]:
                 epoch, block = block[:length].astype(np.intp), block[length:]
                 yield epoch if each == size else size * epoch + np.arange(size)[:, None]
         return
     place = (np.arange(lengths[0] * size) % n).reshape(-1, size)
-    permute = {
-        "cyclic": lambda: np.tile(np.arange(n)[:, None], len(draws)),
-        "permutation": lambda: _permutations(draws, n),
-        "reshuffle": lambda: _permutations(draws, n),
-    }[order.law]
-    found = permute()
+    found = np.tile(np.arange(n)[:, None], len(streams))
     for number, length in enumerate(lengths):
-        if number and order.law == "reshuffle":
-            found = permute()
+        if order.law in PERMUTED and not (order.law == "permutation" and number):
+            drawn = np.stack([np.asarray(s.permutation(n), np.intp) for s in streams], axis=-1)
+            again = order.law == "in_place"
+            found = np.take_along_axis(found, drawn, axis=0) if again else drawn
         yield found[place[:length]]
-
-
-def _permutations(draws: Sequence[tuple[Callable, Callable]], n: int) -> np.ndarray:
-    return np.stack([np.asarray(permutation(n), np.intp) for _, permutation in draws], axis=-1)
 
 
 def rates(recipe: Recipe, trained: int) -> Iterator[np.ndarray]:

@@ -33,8 +33,9 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (start.stream == "before" and not network, "start.stream before goes with model two_layer"),
         (
-            start.stream == "torch" and start.law != "linear",
-            "start.stream torch goes with start.law linear",
+            start.stream in ("default_rng", "python", "torch")
+            and start.law not in ("linear", "normal", "uniform"),
+            f"start.stream {start.stream} goes with start.law normal or uniform",
         ),
         (
             start.law == "linear" and start.stream not in ("own", "torch"),
@@ -98,6 +99,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "log.reduction sum goes with log.every epoch, or with log.value objective or held_out",
         ),
         (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
+        (
+            order.generator == "dataloader" and order.law != "reshuffle",
+            "order.generator dataloader goes with order.law reshuffle",
+        ),
         (
             order.law == "blocks"
             and order.examples is not None

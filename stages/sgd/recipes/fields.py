@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from stages.sgd.recipes.schema import Count, Loss, Number, Positive, Scales, Section, Seed
 
 Source = Literal["none", "constant", "label"]
+PERMUTED = ("permutation", "reshuffle", "in_place")  # laws of an order that are permutations
 
 
 def short(*fields: str) -> BeforeValidator:
@@ -104,13 +105,15 @@ class Start(Section):
         `linear` is U(−1/√p, 1/√p), as `torch.nn.Linear` has it for p features; `normal` is
         N(0, `scale`²); `uniform` is U(`low`, `high`); `network` is problem 7's: aⱼ, bⱼ, uⱼ
         normal with standard deviations `scales`.
-    bias : {'drawn', 'zero'}
-        Whether the weight of the intercept is drawn like the others, after them.
-    stream : {'own', 'numpy', 'reseeded', 'before', 'torch'}
+    bias : {'drawn', 'first', 'zero'}
+        Whether the weight of the intercept is drawn like the others, after them or before.
+    stream : {'own', 'numpy', 'reseeded', 'before', 'default_rng', 'python', 'torch'}
         The replica's own generator; NumPy's legacy stream going on after the data; that
-        stream seeded again; that stream before the data (problem 7); PyTorch's generator.
+        stream seeded again; that stream before the data (problem 7);
+        `numpy.random.default_rng`; `random.uniform` or `random.gauss`; `torch.rand` or
+        `torch.randn`, weights before bias.
     seed : int, optional
-        Of a reseeded stream, where not the data's; of PyTorch's generator, where not 0.
+        Of a reseeded stream, where not the data's; of another library's, where not 0.
     """
 
     law: Literal["linear", "zeros", "ones", "normal", "uniform", "network"] = "linear"
@@ -118,8 +121,8 @@ class Start(Section):
     low: Number = 0.0
     high: Number = 1.0
     scales: Scales | None = None
-    bias: Literal["drawn", "zero"] = "drawn"
-    stream: Literal["own", "numpy", "reseeded", "before", "torch"] = "own"
+    bias: Literal["drawn", "first", "zero"] = "drawn"
+    stream: Literal["own", "numpy", "reseeded", "before", "default_rng", "python", "torch"] = "own"
     seed: Seed | None = None
 
 
@@ -128,26 +131,29 @@ class Order(Section):
 
     Attributes
     ----------
-    law : {'replacement', 'permutation', 'reshuffle', 'cyclic', 'blocks'}
+    law : {'replacement', 'permutation', 'reshuffle', 'in_place', 'cyclic', 'blocks'}
         Uniform with replacement; one permutation for every epoch; a new permutation each
-        epoch; 0, 1, … in turn; one of the ⌊n/B⌋ blocks of B consecutive examples, uniform
-        with replacement.
+        epoch; the same where the last epoch's order is shuffled again in place; 0, 1, … in
+        turn; one of the ⌊n/B⌋ blocks of B consecutive examples, uniform with replacement.
     examples : int, optional
         n: only the first so many can be drawn. All that are trained on by default.
-    generator : {'own', 'python', 'numpy', 'default_rng', 'torch'}
+    generator : {'own', 'python', 'numpy', 'default_rng', 'torch', 'dataloader'}
         The replica's own; `random.randint` or `random.shuffle`; NumPy's legacy `randint` or
         `permutation`; `numpy.random.default_rng`'s `integers` or `permutation`;
-        `torch.randint` or `torch.randperm`.
+        `torch.randint` or `torch.randperm`; `torch.utils.data.DataLoader` with `shuffle`.
     seed : int, optional
-        Replica r's generator is seeded with `seed` + r, 0 + r by default. NumPy's legacy
-        stream of replica 0 goes on from data and start unless a seed is given.
+        Replica r's generator is seeded with `seed` + r. Without a seed, the generator that
+        drew θ₀ goes on, as NumPy's legacy stream of replica 0 does after the data; another
+        is seeded with 0 + r.
     skipped : int
         Examples drawn before the first that is used.
     """
 
-    law: Literal["replacement", "permutation", "reshuffle", "cyclic", "blocks"] = "replacement"
+    law: Literal["replacement", "permutation", "reshuffle", "in_place", "cyclic", "blocks"] = (
+        "replacement"
+    )
     examples: Count | None = None
-    generator: Literal["own", "python", "numpy", "default_rng", "torch"] = "own"
+    generator: Literal["own", "python", "numpy", "default_rng", "torch", "dataloader"] = "own"
     seed: Seed | None = None
     skipped: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
