@@ -160,7 +160,11 @@ class Program:
                 source.shuffle(indices)
             epoch = []
             for k in range(length):
-                if law == "replacement":
+                if law == "distinct" and kind == "python":
+                    epoch.append(source.sample(range(n), self.size))
+                elif law == "distinct":
+                    epoch.append(list(source.choice(n, self.size, replace=False)))
+                elif law == "replacement":
                     epoch.append([one(n) for _ in range(self.size)])
                 elif law == "blocks":
                     block = one(n // self.size)

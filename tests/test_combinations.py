@@ -212,6 +212,7 @@ def test_what_has_no_effect_is_no_deviation(changes, found):
         ({"order": {"law": "blocks"}, "batch": {"size": 30}}, None),
         ({"order": {"law": "cyclic"}, "batch": {"size": 31}}, None),
         ({"order": {"law": "blocks"}, "batch": {"size": 31}}, "batch.size = 31: 30 are trained"),
+        ({"order": {"law": "distinct"}, "batch": {"size": 31}}, "batch.size = 31: 30 are trained"),
     ],
 )
 def test_examples_must_be_there(changes, words):

@@ -410,6 +410,17 @@ def test_other_data_are_trained_on_as_a_scalar_loop_does(params):
         assert np.allclose(found[:, k], run_scalar("svm", own), rtol=1e-9)
 
 
+def test_a_candidate_goes_on_at_the_learning_rate_that_suits_it_best():
+    case = case_of("logistic", make("step", range(1, 4), ["0.5"] * 3),
+                   parameters.load("search", Search))  # fmt: skip
+    laws = Laws(*case.quest(case.search, seeded=False))
+    one, other = laws.vocabulary.choices[:2]
+    recipe = laws.vocabulary.build(one)
+    given = [(one, 0.1, 2.0), (other, 0.1, 1.0), (one, 0.2, 3.0), (other, 0.3, -np.inf)]
+    found = laws._unlike([Scored(o, recipe, rate, score) for o, rate, score in given])
+    assert [(s.options, s.rate, s.score) for s in found] == [(one, 0.2, 3.0), (other, 0.1, 1.0)]
+
+
 @pytest.mark.parametrize(("steps", "rows"), [(None, 100), (100, 30)])
 def test_the_last_comparison_alone_is_of_all_rows_where_the_best_takes_many_steps(
     steps, rows, params, monkeypatch

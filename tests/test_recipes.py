@@ -54,7 +54,7 @@ def random_fields(rng, problem):
         streams, biases = ["numpy", "reseeded", "python", "default_rng"], ["drawn", "first", "zero"]
         fields["start"] |= {"stream": one(streams), "bias": one(biases)}
         fields["start"] |= some(0.3, seed=one([0, 5]))
-    orders = ["replacement", "permutation", "reshuffle", "in_place", "cyclic", "blocks"]
+    orders = ["replacement", "distinct", "permutation", "reshuffle", "in_place", "cyclic", "blocks"]
     fields["order"] = {"law": one(orders), "generator": one(["numpy", "python", "default_rng"])}
     fields["order"] |= some(0.3, examples=one([29, 19, 20]), seed=one([0, 7]), skipped=one([1, 13]))
     fields["learning_rate"] = one([0.001, 0.05, 0.01])

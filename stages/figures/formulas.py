@@ -84,6 +84,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
     "penalty.logged": ("ℓ(z_i, y_i) + λ ‖w‖^2", "ℓ(z_i, y_i) !{+ 0}"),
     "penalty.times_rate": ("θ ← θ − η (∇_θ ℓ + 2λ w)", "θ ← θ − η ∇_θ ℓ !{− 2λ w}"),
     "start.stream": ("θ_0 = (g_{m+1}, …, g_{m+d})", "θ_0 = (g_!1, …, g_!d)"),
+    ("order.law", "distinct"): ("i_1, …, i_B ∼ U", "i_1 !≠ … !≠ i_B"),
     ("order.law", "permutation"): (UNIFORM, "i_t = !{π(t mod N)}"),
     ("order.law", "reshuffle"): (UNIFORM, "i_t = !{π_{⌊t/N⌋}(t mod N)}"),
     ("order.law", "in_place"): (UNIFORM, "i_t = !{π_{⌊t/N⌋}(t mod N)}"),

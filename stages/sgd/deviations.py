@@ -94,6 +94,7 @@ VALUES = {  # of a field, in words
         "slopes": "the weights without that of φ's constant",
     },
     "order.law": {
+        "distinct": "without replacement within a batch",
         "permutation": "in one permutation for all epochs",
         "reshuffle": "in a new permutation each epoch",
         "in_place": "in a new permutation each epoch, the last one shuffled again",

@@ -10,6 +10,7 @@ from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.draws import draw_run, goes_on, rates
 from stages.sgd.parts.logs import Setting, setting
 from stages.sgd.parts.models import stated_parameters
+from stages.sgd.recipes.fields import EPOCHAL
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
@@ -48,7 +49,7 @@ class _Member:
     def key(self) -> tuple[object, ...]:
         """Return what decides which examples come, whatever the epochs' length."""
         recipe, order = self.recipe, self.recipe.order
-        whole = order.law in ("replacement", "blocks")
+        whole = order.law not in EPOCHAL
         stream = (recipe.dataset, recipe.data, recipe.start, len(self.theta))
         return (
             order,

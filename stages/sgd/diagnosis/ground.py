@@ -13,7 +13,7 @@ from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.draws import draw_run, library, rates
 from stages.sgd.parts.logs import Setting, Table, setting, table_of
 from stages.sgd.parts.models import Examples
-from stages.sgd.recipes.fields import PERMUTED
+from stages.sgd.recipes.fields import EPOCHAL
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
@@ -160,8 +160,7 @@ class Ground:
     def order(self, recipe: Recipe) -> Order:
         """Return how a recipe draws examples."""
         order, trained = recipe.order, len(self.setting(recipe).trained[1])
-        epochal = order.law in (*PERMUTED, "cyclic")
-        length = recipe.steps_an_epoch(trained) if epochal else None
+        length = recipe.steps_an_epoch(trained) if order.law in EPOCHAL else None
         flat = order.law == "replacement"
         size = None if flat else recipe.batch.size
         key = id(order), size, recipe.replicas, length, trained
@@ -206,7 +205,7 @@ class Ground:
 
     def _begun(self, recipe: Recipe, trained: Examples, updates: int) -> Iterator[np.ndarray]:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
-        if recipe.order.law in ("replacement", "blocks"):  # lengths do not matter to these
+        if recipe.order.law not in EPOCHAL:
             whole = whole.model_copy(update={"steps": min(updates, 480)})
         return draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")[1]
 

@@ -16,7 +16,7 @@ from stages.sgd.diagnosis.candidates import Option
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import ENTRIES, Quest
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, Rival, other_data, rival
-from stages.sgd.diagnosis.summaries import density, rank, summary
+from stages.sgd.diagnosis.summaries import density, rank, rough, summary
 from stages.sgd.recipes.recipe import Recipe
 
 FEW = 12  # replicas of a candidate at first
@@ -65,9 +65,8 @@ class Laws(Quest):
     ) -> None:
         super().__init__(*quest)
         self.refuted = refuted
-        self.grid = (
-            [self.rate] if self.rate else [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
-        )
+        rates = [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
+        self.grid = [self.rate] if self.rate else rates
         self.steps = self.search.steps // (LESS if self.vocabulary.base.network else 1)
         self.seeds: dict[tuple[int, int], tuple[Recipe, dict[str, object]]] = {}
         self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
@@ -86,7 +85,10 @@ class Laws(Quest):
             best, (near, other) = level[:EACH], self._choices(level, first)
             level = self._halved(self._longer([(options, self.grid) for options in near]))
             more = self._longer([(options, self.grid[::2]) for options in other])
-            level = self._best([*level, *self._halved(more, FEWER)], FIRST[-1])
+            sizes = [o for o in self.vocabulary.options if o.kind == "batch.size"]
+            sized = [((*c, o), self.grid[::2]) for c in near[:1] for o in sizes if self._adds(c, o)]
+            more += [p for p in self._longer(sized) if not self.vocabulary.alone[id(p[0][-1])]]
+            level = self._unlike([*level, *self._halved(more, FEWER)])
             best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
             best += (ranked := self._far(self._best(best, STARTS)))
             beside, rivals = [()], []
@@ -101,7 +103,7 @@ class Laws(Quest):
         self, begun: list[tuple[tuple[Option, ...], list[float]]], kept: Sequence[int] = FIRST
     ) -> Iterator[Scored]:
         """Yield the best with one more deviation each time, until there are as many as may be."""
-        while level := self._halved(self._longer(begun[:BEAM]), kept):
+        while level := self._unlike(self._halved(self._longer(begun[:BEAM]), kept)):
             yield from level[:EACH]
             begun = [(s.options, [s.rate]) for s in level]
 
@@ -160,10 +162,7 @@ class Laws(Quest):
         leading = (*found[:STARTS], *held[:STARTS])
         fine = [(s.options, r) for s in leading for r in self._near(s.rate, FINE)]
         every = [*found, *held, *self._together(fine, replicas, steps)]
-        rated: dict[tuple[int, ...], Scored] = {}  # each at the rate that suits it best
-        for s in self._best(every, len(every)):
-            rated.setdefault(tuple(map(id, s.options)), s)
-        best = list(rated.values())
+        best = self._unlike(every)
         if not best:
             return []
         least = best[0].score - NEGLIGIBLE
@@ -242,6 +241,13 @@ class Laws(Quest):
                 break
         return chosen
 
+    def _unlike(self, found: Sequence[Scored]) -> list[Scored]:
+        """Return the best first, each candidate at the learning rate that suits it best."""
+        rated: dict[tuple[int, ...], Scored] = {}
+        for s in self._best(found, len(found)):
+            rated.setdefault(tuple(map(id, s.options)), s)
+        return list(rated.values())
+
     def _together(
         self,
         pairs: Sequence[tuple[tuple[Option, ...], float]],
@@ -259,7 +265,10 @@ class Laws(Quest):
             for some in apart(self.ground, [recipes[n] for n in new], 0, max(1, 6000 // replicas)):
                 at = [new[n] for n in some]
                 rates = [pairs[n][1] for n in at]
-                values = self._values(rule, [recipes[n] for n in at], rates, rows)
+                those = [recipes[n] for n in at]
+                if replicas < MANY and rule in (None, OTHER_DATA):  # quicker, and no less coarse
+                    those = [r.model_copy(update={"precision": "float32"}) for r in those]
+                values = self._values(rule, those, rates, rows)
                 summaries = np.split(summary(values, self.least), len(at), axis=1)
                 parts |= zip(at, summaries, strict=True)
         if replicas == FEW and len(self.ground.memory) < ENTRIES:
@@ -268,7 +277,9 @@ class Laws(Quest):
         observed = summary(self.curve.values[:rows, None], self.least)[:, 0]
         found = []
         for n, (options, rate) in enumerate(pairs):
-            score, fit = self._score(observed, parts[n], room)
+            few = replicas <= FEW
+            score = rough(observed, parts[n], room) if few else density(observed, parts[n])
+            fit = rank(observed, parts[n]) if replicas == MANY and np.isfinite(score) else 0.0
             score += sum(np.log(o.odds) for o in options)
             found.append(Scored(options, recipes[n], rate, score, fit))
         return found
@@ -282,15 +293,3 @@ class Laws(Quest):
             rates = np.repeat(rates, recipes[0].replicas)
             recipes = [other for r in recipes for other in other_data(r, self.seeds)]
         return Columns(self.ground, recipes, make).values(np.array(rates), 0, rows)[0]
-
-    def _score(self, observed: np.ndarray, part: np.ndarray, room: float) -> tuple[float, float]:
-        """Return a candidate's log likelihood, and the rank of the curve's distance."""
-        if not np.isfinite(part).all():
-            return -np.inf, 0.0
-        replicas = part.shape[1]
-        if replicas > FEW:
-            fit = rank(observed, part) if replicas == MANY else 0.0
-            return density(observed, part), fit
-        spread = part.var(axis=1, ddof=1) + room**2
-        off = observed - part.mean(axis=1)
-        return float(-0.5 * (off**2 / spread + np.log(spread)).sum()), 0.0

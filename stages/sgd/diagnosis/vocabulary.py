@@ -164,7 +164,7 @@ class Vocabulary:
             "batch.reduction": recipe.batch.size > 1,
             "log.reduction": recipe.log.value != "sampled" or recipe.steps_an_epoch(trained) > 1,
             "log.loss": recipe.log.loss != recipe.objective.loss,
-            "order.law": recipe.order.law != "blocks" or recipe.batch.size > 1,
+            "order.law": recipe.order.law not in ("blocks", "distinct") or recipe.batch.size > 1,
             "start.scale": recipe.start.law == "normal",
             "start.low": recipe.start.law == "uniform",
             "start.bias": recipe.follows and recipe.start.law not in ("zeros", "network")

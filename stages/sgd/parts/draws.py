@@ -158,6 +158,11 @@ def _epochs(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator
                 epoch, block = block[:length].astype(np.intp), block[length:]
                 yield epoch if each == size else size * epoch + np.arange(size)[:, None]
         return
+    if order.law == "distinct":
+        for length in lengths:
+            drawn = [[s.choice(n, size, replace=False) for _ in range(length)] for s in streams]
+            yield np.stack(np.array(drawn, np.intp), axis=-1)
+        return
     place = (np.arange(lengths[0] * size) % n).reshape(-1, size)
     found = np.tile(np.arange(n)[:, None], len(streams))
     for number, length in enumerate(lengths):

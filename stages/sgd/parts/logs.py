@@ -42,7 +42,7 @@ def setting(recipe: Recipe, data: Draw) -> Setting:
         raise ValueError(f"data.train = {train}: there are {n} examples")
     if (recipe.order.examples or 1) > train:
         raise ValueError(f"order.examples = {recipe.order.examples}: {train} are trained on")
-    if recipe.order.law == "blocks" and recipe.batch.size > train:
+    if recipe.order.law in ("blocks", "distinct") and recipe.batch.size > train:
         raise ValueError(f"batch.size = {recipe.batch.size}: {train} are trained on")
     coded = data.y
     if not recipe.network:

@@ -1,7 +1,8 @@
 """Random numbers of the libraries that programs draw them from, under NumPy's names.
 
 A stream has `uniform(low, high, size)` and `normal(mean, scale, size)` for θ₀, and for examples
-`integers(n, size=…)`, so many below n, and `permutation(n)`. NumPy's `Generator` has these itself.
+`integers(n, size=…)`, so many below n, `choice(n, size, replace=False)`, so many different ones,
+and `permutation(n)`. NumPy's `Generator` has these itself.
 """
 
 import random
@@ -16,11 +17,12 @@ class Legacy:
 
     def __init__(self, source: np.random.RandomState) -> None:
         self.uniform, self.normal = source.uniform, source.normal
-        self.integers, self.permutation = partial(source.randint, 0), source.permutation
+        self.integers = partial(source.randint, 0)
+        self.choice, self.permutation = source.choice, source.permutation
 
 
 class Python:
-    """Python's `random`: `uniform`, `gauss`, `randint(0, n - 1)` and `shuffle`."""
+    """Python's `random`: `uniform`, `gauss`, `randint(0, n - 1)`, `sample` and `shuffle`."""
 
     def __init__(self, seed: int) -> None:
         self.source = random.Random(seed)
@@ -32,6 +34,10 @@ class Python:
     def normal(self, mean: float, scale: float, size: int) -> np.ndarray:
         """Return N(mean, scale²)."""
         return np.array([self.source.gauss(mean, scale) for _ in range(size)])
+
+    def choice(self, n: int, size: int, replace: bool) -> list[int]:
+        """Return so many different indices below n."""
+        return self.source.sample(range(n), size)
 
     def permutation(self, n: int) -> list[int]:
         """Return 0 … n − 1, shuffled."""
@@ -81,6 +87,10 @@ class Torch:
     def integers(self, n: int, size: int) -> np.ndarray:
         """Return so many indices below n."""
         return self.torch.randint(n, (size,), generator=self.source).numpy()
+
+    def choice(self, n: int, size: int, replace: bool) -> np.ndarray:
+        """Return so many different indices below n."""
+        return self.permutation(n)[:size]
 
     def permutation(self, n: int) -> np.ndarray:
         """Return 0 … n − 1, shuffled."""

@@ -104,7 +104,7 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "order.generator dataloader goes with order.law reshuffle",
         ),
         (
-            order.law == "blocks"
+            order.law in ("blocks", "distinct")
             and order.examples is not None
             and order.examples < recipe.batch.size,
             "order.examples must be at least batch.size",

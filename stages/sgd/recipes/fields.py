@@ -11,6 +11,7 @@ from stages.sgd.recipes.schema import Count, Loss, Number, Positive, Scales, Sec
 
 Source = Literal["none", "constant", "label"]
 PERMUTED = ("permutation", "reshuffle", "in_place")  # laws of an order that are permutations
+EPOCHAL = (*PERMUTED, "cyclic")  # and that depend on how long an epoch is
 
 
 def short(*fields: str) -> BeforeValidator:
@@ -131,16 +132,18 @@ class Order(Section):
 
     Attributes
     ----------
-    law : {'replacement', 'permutation', 'reshuffle', 'in_place', 'cyclic', 'blocks'}
-        Uniform with replacement; one permutation for every epoch; a new permutation each
-        epoch; the same where the last epoch's order is shuffled again in place; 0, 1, … in
-        turn; one of the ⌊n/B⌋ blocks of B consecutive examples, uniform with replacement.
+    law : {'replacement', 'distinct', 'permutation', 'reshuffle', 'in_place', 'cyclic', 'blocks'}
+        Uniform with replacement; B different examples each step; one permutation for every
+        epoch; a new permutation each epoch; the same where the last epoch's order is shuffled
+        again in place; 0, 1, … in turn; one of the ⌊n/B⌋ blocks of B consecutive examples,
+        uniform with replacement.
     examples : int, optional
         n: only the first so many can be drawn. All that are trained on by default.
     generator : {'own', 'python', 'numpy', 'default_rng', 'torch', 'dataloader'}
-        The replica's own; `random.randint` or `random.shuffle`; NumPy's legacy `randint` or
-        `permutation`; `numpy.random.default_rng`'s `integers` or `permutation`;
-        `torch.randint` or `torch.randperm`; `torch.utils.data.DataLoader` with `shuffle`.
+        The replica's own; `random.randint`, `sample` or `shuffle`; NumPy's legacy `randint`,
+        `choice` or `permutation`; `numpy.random.default_rng`'s `integers`, `choice` or
+        `permutation`; `torch.randint` or `torch.randperm`; `torch.utils.data.DataLoader`
+        with `shuffle`.
     seed : int, optional
         Replica r's generator is seeded with `seed` + r. Without a seed, the generator that
         drew θ₀ goes on, as NumPy's legacy stream of replica 0 does after the data; another
@@ -149,9 +152,9 @@ class Order(Section):
         Examples drawn before the first that is used.
     """
 
-    law: Literal["replacement", "permutation", "reshuffle", "in_place", "cyclic", "blocks"] = (
-        "replacement"
-    )
+    law: Literal[
+        "replacement", "distinct", "permutation", "reshuffle", "in_place", "cyclic", "blocks"
+    ] = "replacement"
     examples: Count | None = None
     generator: Literal["own", "python", "numpy", "default_rng", "torch", "dataloader"] = "own"
     seed: Seed | None = None
