@@ -90,8 +90,10 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
         program |= {"updates": STEPS} if unit == "step" else {"epochs": EPOCHS}
         if any(o in program.get("order", {}) for o in ("skipped",)) and not seeded:
             continue
-        if program.get("precision") == "float32" or program.get("order", {}).get("law") == "linear":
+        if program.get("precision") == "float32":
             continue
+        if program["order"].get("law") == "distinct" and "size" not in program.get("batch", {}):
+            continue  # it matters to batches
         try:
             recipe = recipe_of(name, program)
             section = section_of(problem.dataset)
