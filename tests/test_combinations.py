@@ -70,8 +70,16 @@ REFUSED = [
     ("network", {"start": BEFORE | {"scales": SCALES}}, "start.scales goes with"),
     ("svm", {"start": {"law": "zeros", "scales": SCALES}}, "start.scales goes with"),
     ("svm", {"start": {"law": "zeros", "stream": "before"}}, "start.stream before goes with"),
-    ("svm", {"start": {"law": "zeros", "stream": "torch"}}, "start.stream torch goes with"),
-    ("svm", {"start": {"law": "ones", "stream": "python"}}, "start.stream python goes with"),
+    (
+        "svm",
+        {"start": {"law": "zeros", "stream": "torch"}},
+        "goes with start.law linear, normal or",
+    ),
+    (
+        "svm",
+        {"start": {"law": "ones", "stream": "python"}},
+        "start.stream python goes with start.law normal or",
+    ),
     ("svm", {"start": {"law": "linear", "stream": "python"}}, "start.law linear goes with"),
     ("svm", {"order": {"generator": "dataloader"}}, "order.generator dataloader goes with"),
     ("svm", {"start": {"law": "linear", "stream": "numpy"}}, "start.law linear goes with"),

@@ -241,18 +241,43 @@ def test_torchs_generator_goes_on_after_the_start_unless_seeded_again(seed, scra
         assert seen[:, replica].tolist() == [int(torch.randint(30, ())) for _ in seen]
 
 
-def test_a_tensor_that_torch_draws_is_its_weights_and_then_its_bias(scratch):
-    start = {"law": "normal", "scale": 0.5, "stream": "torch", "seed": 3}
-    for fields in (start, start | {"law": "uniform", "low": -1.0, "high": 1.0}):
-        recipe = load_recipe("appendix_a", start=fields, replicas=2)
-        data = datasets.draw(section("gaussian"))
-        theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
-        for replica in range(2):
-            torch.manual_seed(3 + replica)
-            one = torch.randn if fields["law"] == "normal" else torch.rand
+@pytest.mark.parametrize("bias", ["drawn", "first"])
+@pytest.mark.parametrize("law", ["normal", "uniform"])
+def test_torchs_tensors_are_the_weights_and_then_the_bias_unless_that_is_first(law, bias, scratch):
+    start = {"law": law, "scale": 0.5, "low": -1.0, "high": 1.0, "bias": bias}
+    start |= {"stream": "torch", "seed": 3}
+    recipe = load_recipe("appendix_a", start=start, replicas=2)
+    data = datasets.draw(section("gaussian"))
+    theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    one = torch.randn if law == "normal" else torch.rand
+    for replica in range(2):
+        torch.manual_seed(3 + replica)
+        if bias == "first":
+            whole = one(21)
+            drawn = torch.cat([whole[1:], whole[:1]]).numpy()
+        else:
             drawn = torch.cat([one(20), one(1)]).numpy()
-            expected = drawn / 2 if fields["law"] == "normal" else 2 * drawn - 1
-            np.testing.assert_array_equal(theta[:, replica], expected)
+        expected = drawn / 2 if law == "normal" else 2 * drawn - 1
+        np.testing.assert_array_equal(theta[:, replica], expected)
+
+
+@pytest.mark.parametrize("law", ["distinct", "reshuffle", "in_place"])
+def test_torchs_orders_are_its_permutations(law, scratch):
+    order = {"law": law, "generator": "torch", "seed": 5}
+    recipe = load_recipe("appendix_a", order=order, batch={"size": 15}, steps=2, replicas=2)
+    data = datasets.draw(section("gaussian"))
+    _, epochs = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    seen = [next(epochs) for _ in range(2)]
+    for replica in range(2):
+        torch.manual_seed(5 + replica)
+        last = torch.arange(30)
+        for epoch in seen:
+            if law == "distinct":
+                expected = [torch.randperm(30)[:15].tolist() for _ in range(2)]
+            else:
+                last = last[torch.randperm(30)] if law == "in_place" else torch.randperm(30)
+                expected = last.reshape(2, 15).tolist()
+            assert epoch[:, :, replica].tolist() == expected
 
 
 @pytest.mark.parametrize("seed", [None, 5])

@@ -153,7 +153,7 @@ class Ground:
                 stands = state["key"].tobytes(), state["pos"]
             number, mine = 1 + len(self.starts), recipe.start.stream
             after = [number if name in ("own", mine) else 0 for name in FOLLOWED]
-            after[1] = self.stands.setdefault(stands, 1 + len(self.stands))
+            after[FOLLOWED.index("numpy")] = self.stands.setdefault(stands, 1 + len(self.stands))
             self.starts[key] = Start(recipe, theta, tuple(after))
         return self.starts[key]
 

@@ -85,6 +85,7 @@ class Laws(Quest):
             best, (near, other) = level[:EACH], self._choices(level, first)
             level = self._halved(self._longer([(options, self.grid) for options in near]))
             more = self._longer([(options, self.grid[::2]) for options in other])
+            # What matters to batches alone, with each size of them.
             sizes = [o for o in self.vocabulary.options if o.kind == "batch.size"]
             sized = [((*c, o), self.grid[::2]) for c in near[:1] for o in sizes if self._adds(c, o)]
             more += [p for p in self._longer(sized) if not self.vocabulary.alone[id(p[0][-1])]]
@@ -96,7 +97,7 @@ class Laws(Quest):
                 best += self._deeper([(ranked[0].options, self.grid)], FEWER)
                 beside.append(also)
             for rule in RIVALS:
-                rivals += self._beside(rule, self.vocabulary.choices, beside)
+                rivals += self._rivals(rule, beside)
             return self._compared(best, rivals)
 
     def _deeper(
@@ -175,12 +176,15 @@ class Laws(Quest):
         pairs = [(s.options, s.rate) for s in some]
         return self._best(self._together(pairs, replicas, steps))
 
-    def _beside(self, rule: Option, *those: list[tuple[Option, ...]]) -> list[Scored]:
-        """Return the best of a rival beside one of each, with an intercept and without."""
+    def _rivals(self, rule: Option, beside: list[tuple[Option, ...]]) -> list[Scored]:
+        """Return the best of a rival beside choices and what is beside these.
+
+        With an intercept and without.
+        """
         none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
         whole = [
             (*choice, *also, *more, rule)
-            for choice, also, more in product(*those, ((), *none))
+            for choice, also, more in product(self.vocabulary.choices, beside, ((), *none))
             if self.vocabulary.goes(choice, (*also, *more))
         ]
         return self._halved([(options, r) for options in whole for r in self.grid], FEWER)

@@ -26,7 +26,7 @@ UPDATE = (  # fields that change the update, and not what is logged before it
 )
 ORDER = ("batch", "order", "steps")  # sections that change which examples come
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
-# Of what nobody seeded no curve shows these, but for some values alone.
+# What no curve of a program that nobody seeded shows: a field's one value, or any (None).
 STREAM = dict.fromkeys(("start.stream", "order.skipped", "order.seed", "order.generator"))
 STREAM |= {"order.law": "in_place", "start.bias": "first"}
 

@@ -85,7 +85,7 @@ def draw_run(
 
 
 def goes_on(recipe: Recipe) -> bool:
-    """Say whether the examples come from the generator, other than NumPy's, that drew θ₀."""
+    """Say whether the generator that `start.stream` names goes on to draw the examples."""
     unseeded = recipe.order.seed is None or recipe.order.generator == "own"
     return unseeded and library(recipe.order.generator) == recipe.start.stream
 

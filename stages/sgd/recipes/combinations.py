@@ -35,7 +35,8 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             start.stream in ("default_rng", "python", "torch")
             and start.law not in ("linear", "normal", "uniform"),
-            f"start.stream {start.stream} goes with start.law normal or uniform",
+            f"start.stream {start.stream} goes with start.law "
+            f"{'linear, ' if start.stream == 'torch' else ''}normal or uniform",
         ),
         (
             start.law == "linear" and start.stream not in ("own", "torch"),
