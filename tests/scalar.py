@@ -81,7 +81,8 @@ class Program:
         rng_seed = self.get("start.seed", 0) if begun == "default_rng" else 0
         self.default_rng = np.random.default_rng(rng_seed)
         self.theta = self.start()
-        steps = self.get("steps", max(1, n // self.size))
+        whole = n // self.size if self.get("batch.drop_last", True) else math.ceil(n / self.size)
+        steps = self.get("steps", max(1, whole))
         if "epochs" in fields:
             self.lengths = [steps] * fields["epochs"]
         else:
@@ -111,8 +112,12 @@ class Program:
         law, stream = self.get("start.law", "linear"), self.get("start.stream", "own")
         if stream == "before":
             return [float(v) for v in self.given]
-        count = len(self.phi(self.X[0]))
-        drawn = count if self.get("start.bias", "drawn") == "zero" else count + self.follows
+        count, more = len(self.phi(self.X[0])), int(self.follows)
+        if self.model == "two_layer":
+            count, more = 50, 100
+        drawn = count if self.get("start.bias", "drawn") == "zero" else count + more
+        if self.model == "two_layer" and drawn == count:
+            drawn = 100  # a and u; b is put between them
         if law == "zeros":
             theta = [0.0] * drawn
         elif law == "ones":
@@ -129,9 +134,20 @@ class Program:
             one = {"python": self.python.random, "default_rng": self.default_rng.random}
             one = one.get(stream, self.stream.random_sample)
             theta = [low + (high - low) * one() for _ in range(drawn)]
+        elif law == "network":
+            scales = [self.get("start.scales", {})[part] for part in "abu"]
+            if drawn == 100:
+                del scales[1]
+            one = {
+                "python": lambda: self.python.gauss(0.0, 1.0),
+                "default_rng": self.default_rng.standard_normal,
+            }.get(stream, self.stream.standard_normal)
+            theta = [scale * one() for scale in scales for _ in range(50)]
         if self.get("start.bias", "drawn") == "first" and self.follows:
             theta = theta[1:] + theta[:1]
-        return theta + [0.0] * (count + self.follows - drawn)
+        if self.model == "two_layer" and drawn == 100:
+            return [*theta[:50], *[0.0] * 50, *theta[50:]]
+        return theta + [0.0] * (count + more - drawn)
 
     def order(self):
         """Yield each epoch's list of batches."""
@@ -169,8 +185,10 @@ class Program:
                 elif law == "blocks":
                     block = one(n // self.size)
                     epoch.append([block * self.size + b for b in range(self.size)])
-                else:
+                elif self.get("batch.drop_last", True):
                     epoch.append([int(indices[(k * self.size + b) % n]) for b in range(self.size)])
+                else:
+                    epoch.append([int(i) for i in indices[k * self.size : (k + 1) * self.size]])
             yield epoch
 
     def rate(self, epoch, step_of_epoch, step):

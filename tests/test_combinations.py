@@ -65,7 +65,9 @@ REFUSED = [
     ("svm", {"updates": 7}, "either epochs or updates"),
     ("svm", {"epochs": None}, "either epochs or updates"),
     ("svm", {"start": BEFORE}, "model affine does not take start.law network"),
-    ("network", {"start": "zeros"}, "model two_layer does not take start.law zeros"),
+    ("network", {"start": {"bias": "first"}}, "model two_layer does not take start.bias first"),
+    ("svm", {"batch": {"drop_last": False}, "steps": 7}, "batch.drop_last false goes with neither"),
+    ("svm", {"batch": {"drop_last": False}, "order": {"examples": 7}}, "drop_last false goes with"),
     ("network", {"start": "network"}, "start.scales goes with"),
     ("network", {"start": BEFORE | {"scales": SCALES}}, "start.scales goes with"),
     ("svm", {"start": {"law": "zeros", "scales": SCALES}}, "start.scales goes with"),
@@ -148,8 +150,9 @@ def test_a_problem_that_can_not_be_trained_is_refused():
     values = {"dataset": "wave", "objective": NETWORK, "learning_rate": 0.1, "epochs": 2}
     start = {"law": "network", "scales": SCALES}
     assert Problem(**values, start=start).recipe(3).replicas == 3
-    with pytest.raises(ValidationError, match=r"does not take start\.law zeros"):
-        Problem(**values, start="zeros")
+    assert Problem(**values).recipe(3).start.law == "linear"
+    with pytest.raises(ValidationError, match=r"does not take start\.bias first"):
+        Problem(**values, start={"bias": "first"})
 
 
 @pytest.mark.parametrize(

@@ -280,10 +280,13 @@ def test_torchs_orders_are_its_permutations(law, scratch):
             assert epoch[:, :, replica].tolist() == expected
 
 
-@pytest.mark.parametrize("seed", [None, 5])
-def test_a_dataloaders_order_is_a_dataloaders(seed, scratch):
+@pytest.mark.parametrize(
+    ("seed", "size", "drop_last"), [(None, 5, True), (5, 5, True), (5, 8, True), (5, 8, False)]
+)
+def test_a_dataloaders_order_is_a_dataloaders(seed, size, drop_last, scratch):
     order = {"law": "reshuffle", "generator": "dataloader", "seed": seed}
-    recipe = load_recipe("appendix_a", order=order, batch={"size": 5}, steps=6, replicas=2)
+    changes = {"order": order, "batch": {"size": size, "drop_last": drop_last}, "replicas": 2}
+    recipe = load_recipe("appendix_a", **changes)
     data = datasets.draw(section("gaussian"))
     _, epochs = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
     seen = [next(epochs) for _ in range(3)]
@@ -292,9 +295,10 @@ def test_a_dataloaders_order_is_a_dataloaders(seed, scratch):
         torch.nn.Linear(20, 1)
         if seed is not None:
             torch.manual_seed(seed + replica)
-        loader = torch.utils.data.DataLoader(range(30), batch_size=5, shuffle=True)
+        loader = torch.utils.data.DataLoader(range(30), size, shuffle=True, drop_last=drop_last)
         for epoch in seen:
-            assert epoch[:, :, replica].tolist() == [batch.tolist() for batch in loader]
+            batches = [[i for i in batch if i >= 0] for batch in epoch[:, :, replica].tolist()]
+            assert batches == [batch.tolist() for batch in loader]
 
 
 def test_a_network_starts_from_the_stream_that_it_names(scratch):
@@ -306,6 +310,22 @@ def test_a_network_starts_from_the_stream_that_it_names(scratch):
     stream.normal(size=150 + 30)
     scales = np.repeat([4.0, 4.0, 0.05], 50)
     np.testing.assert_array_equal(theta[:, 0], scales * stream.normal(size=150))
+
+
+@pytest.mark.parametrize("bias", ["drawn", "zero"])
+def test_a_network_of_two_torch_layers_starts_as_they_do(bias, scratch):
+    start = {"law": "linear", "stream": "torch", "seed": 3, "bias": bias}
+    recipe = load_recipe("problem_7", start=start, replicas=2)
+    data = datasets.draw(section("wave"))
+    theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "problem_7")
+    for replica in range(2):
+        torch.manual_seed(3 + replica)
+        hidden = torch.nn.Linear(1, 50, bias=bias == "drawn")
+        b = torch.zeros(50) if hidden.bias is None else hidden.bias
+        parts = hidden.weight, b, torch.nn.Linear(50, 1, bias=False).weight
+        expected = torch.cat([part.flatten() for part in parts]).detach().numpy()
+        tolerance = np.finfo(np.float32).eps
+        np.testing.assert_allclose(theta[:, replica], expected, rtol=0, atol=tolerance)
 
 
 def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratch):

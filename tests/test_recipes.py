@@ -40,7 +40,8 @@ def random_fields(rng, problem):
     parts = [{"gradient": "label"}, {"log": "label"}, {"output": "none", "log": "constant"}]
     sometimes(0.5, "intercept", one(["none", "constant", "label", *parts]))
     reduction = one(["mean", "sum", "margin"])
-    sometimes(0.5, "batch", {"size": one([2, 5, 7]), "reduction": reduction})
+    last = {"drop_last": one([True, False])}
+    sometimes(0.5, "batch", {"size": one([2, 5, 7]), "reduction": reduction} | last)
     derivatives = Program.model_fields["derivative"].annotation.__args__
     sometimes(0.5, "derivative", one(derivatives))
     sometimes(0.2, "gradient_factor", one([0.5, 1 / 30, 2.0]))
@@ -48,12 +49,14 @@ def random_fields(rng, problem):
     penalty = {"factor": one([2.0, 1.0, 0.0, -2.0]), "covers": one(["weights", "all", "slopes"])}
     penalty |= {"logged": one([True, False]), "times_rate": one([True, False])}
     sometimes(0.4, "penalty", some(0.5, **penalty))
-    fields["start"] = {"law": "network", "stream": "before"}
-    if problem != "two_layer":
-        fields["start"] = {"law": one(["zeros", "ones", "normal", "uniform"]), "low": -0.5}
-        streams, biases = ["numpy", "reseeded", "python", "default_rng"], ["drawn", "first", "zero"]
-        fields["start"] |= {"stream": one(streams), "bias": one(biases)}
-        fields["start"] |= some(0.3, seed=one([0, 5]))
+    laws = ["zeros", "ones", "normal", "uniform"]
+    streams, biases = ["numpy", "reseeded", "python", "default_rng"], ["drawn", "first", "zero"]
+    fields["start"] = {"law": one(laws), "low": -0.5, "stream": one(streams), "bias": one(biases)}
+    fields["start"] |= some(0.3, seed=one([0, 5]))
+    if problem == "two_layer" and rng.random() < 0.7:
+        scales = {"a": 4.0, "b": 2.0, "u": 0.05}
+        scaled = fields["start"] | {"law": "network", "scales": scales}
+        fields["start"] = one([scaled, {"law": "network", "stream": "before"}])
     orders = ["replacement", "distinct", "permutation", "reshuffle", "in_place", "cyclic", "blocks"]
     fields["order"] = {"law": one(orders), "generator": one(["numpy", "python", "default_rng"])}
     fields["order"] |= some(0.3, examples=one([29, 19, 20]), seed=one([0, 7]), skipped=one([1, 13]))

@@ -57,6 +57,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
         MEAN,
         "θ ← θ − η ∇_θ max(0, 1 − !{∑_{i∈B}} y_i z_i)",
     ),
+    "batch.drop_last": ("|B_t| = B", '|B_t| = !{N mod B} "  at an epoch’s end"'),
     ("derivative", "one_minus_loss"): (BY_Z, "∇_θ ℓ = !{(1 − ℓ(z, y)) y} x"),
     ("derivative", "flipped_exponent"): (BY_Z, "∇_θ ℓ = −y σ(!{+}yz) x"),
     ("derivative", "label_forgotten"): (BY_Z, "∇_θ ℓ = !{−}σ(−yz) x"),

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from stages.sgd.parts.losses import DERIVATIVES, LOSSES, Derivative
-from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs, two_layer
+from stages.sgd.parts.models import Epoch, Examples, covered, stacked_inputs, two_layer, widened
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -27,6 +27,7 @@ def shared(recipe: Recipe) -> tuple[object, ...]:
         recipe.log.loss or recipe.objective.loss,
         recipe.derivative,
         recipe.batch.size,
+        recipe.batch.drop_last,
         recipe.batch.size > 1 and recipe.batch.reduction == "margin",
         recipe.update,
         recipe.accumulate,
@@ -61,10 +62,10 @@ class Batch:
         self.network, self.update, self.accumulate = one.network, one.update, one.accumulate
         self.margin = one.batch.size > 1 and one.batch.reduction == "margin"
         self.logged_loss = LOSSES[one.log.loss or one.objective.loss]
-        tables, firsts = _stack(recipes, examples)
+        tables, firsts = stacked_inputs(recipes, examples)
         widest = max(table["output"].shape[1] for table in tables)
         self.output, self.gradient, self.log = (
-            np.concatenate([_wide(table[name], widest) for table in tables]).T.astype(self.dtype)
+            np.concatenate([widened(table[name], widest) for table in tables]).T.astype(self.dtype)
             for name in ("output", "gradient", "log")
         )
         self.size = 3 * one.objective.hidden if self.network else widest
@@ -84,12 +85,12 @@ class Batch:
             alike = (rows == rows[:, :1]).all()
             return rows[:, :1].copy() if alike else rows.take(which, axis=1)
 
-        self.reduction = column(
-            1 / r.batch.size if r.batch.reduction == "mean" else 1 for r in recipes
-        )
-        self.weight = self.reduction * column(r.gradient_factor for r in recipes)
+        self.ragged = not one.batch.drop_last and one.batch.size > 1
+        self.mean = column(r.batch.reduction == "mean" for r in recipes)
+        self.reduction = np.where(self.mean, 1 / one.batch.size, 1).astype(self.dtype)
+        self.factor = column(r.gradient_factor for r in recipes)
         self.mask = column(
-            np.zeros(widest) if self.network else _wide(covered(r, e[0])[None], widest)[0]
+            np.zeros(widest) if self.network else widened(covered(r, e[0])[None], widest)[0]
             for r, e in zip(recipes, examples, strict=True)
         )
         self.shrink = column(r.penalty.factor * r.penalised for r in recipes)[0]  # c λ
@@ -125,13 +126,17 @@ class Batch:
         rows = examples if self.first is None else examples + self.first
         y = np.take(self.target, rows, mode="clip")
         z, squares = np.empty_like(y), np.zeros((len(y), y.shape[2]), self.dtype)
+        reduction = self._reductions(examples >= 0, y) if self.ragged else self.reduction
         path = np.empty((len(rows) + 1, len(theta), followed), self.dtype)
         x = np.empty((len(self.output), *rows.shape[1:]), self.dtype)
         g = np.empty_like(z[0])  # made once: arrays made anew at each step cost as much as it does
         slopes = [np.empty_like(theta) for _ in z[0]][:2] if self.network else []
         extra = None if self.log is None else np.empty_like(z)
         rates = rates.astype(self.dtype)
-        scales, decays = _each(rates * self.weight), _each(self._decays(rates))
+        whole = rates if total is None else np.ones_like(rates)  # what g is multiplied by at once
+        whole = whole[:, None] if self.ragged else whole
+        scales = _each(whole * (reduction * self.factor))
+        decays = _each(self._decays(rates))
         weights, penalised = theta[: self.rows], self.logged.any()
         steps = zip(rows, z, y, rates, scales, decays, strict=True)
         for k, (seen, z_, y_, rate, scale, decay) in enumerate(steps):
@@ -139,7 +144,7 @@ class Batch:
                 path[k] = theta[:, :followed]
             self.output.take(seen, axis=1, out=x, mode="clip")
             if self.network:
-                self._step_network(theta, total, x[0], y_, rate, z_, g, slopes)
+                self._step_network(theta, total, x[0], y_, rate, scale, z_, g, slopes)
             else:
                 np.einsum("dbr,dr->br", x, theta, out=z_)  # z = θ·x
                 if extra is not None:
@@ -150,7 +155,7 @@ class Batch:
                     self.gradient.take(seen, axis=1, out=x, mode="clip")
                 factor = self._derivative(z_, y_, x, g)
                 if total is not None:
-                    gradient = (x * (self.weight[0] * factor)).sum(axis=1)
+                    gradient = (x * (scale * factor)).sum(axis=1)
                     total += gradient + self.shrink * self.mask * theta
                     theta -= rate * total
                 else:
@@ -161,7 +166,10 @@ class Batch:
                     theta -= x[:, 0] if x.shape[1] == 1 else x.sum(axis=1)  # θ ← θ − η∇ℓ
             self.settle(theta, rate)
         path[-1] = theta[:, :followed]
-        losses = self._losses(z if extra is None else z + extra, y) + self.logged * squares
+        if self.ragged:
+            z *= examples >= 0
+        losses = self._losses(z if extra is None else z + extra, y, reduction)
+        losses += self.logged * squares
         return Epoch(examples, z, y, losses, theta, path)
 
     def settle(self, theta: np.ndarray, rate: np.ndarray) -> None:
@@ -174,17 +182,17 @@ class Batch:
         x: np.ndarray,
         y: np.ndarray,
         rate: np.ndarray,
+        scale: float | np.ndarray,
         z: np.ndarray,
         factors: np.ndarray,
         slopes: list[np.ndarray],
     ) -> None:
-        weight = self.weight[0] * rate if total is None else self.weight[0]
         for b, example in enumerate(x):
 
             def outer(f: np.ndarray, b: int = b, example: np.ndarray = example) -> np.ndarray:
                 """Return w g, times η unless the gradient accumulates."""
                 g = self._derivative(f, y[b], example, factors[b])
-                return np.multiply(g, weight, out=factors[b])
+                return np.multiply(g, scale[b] if self.ragged else scale, out=factors[b])
 
             two_layer(theta, example, outer, z[b], slopes[min(b, 1)])
             if b:
@@ -223,12 +231,20 @@ class Batch:
         masked = weights * self.mask[: self.rows] if self.odd else weights
         np.einsum("dr,dr->r", masked, weights, out=out)
 
-    def _losses(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def _reductions(self, there: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return 1 or 1/B for each example that is there, 0 for others, whose label becomes 0."""
+        y *= there
+        count = np.where(self.mean, there.sum(axis=1, keepdims=True), 1)
+        return (there / count).astype(self.dtype)
+
+    def _losses(self, z: np.ndarray, y: np.ndarray, reduction: np.ndarray) -> np.ndarray:
         if self.margin:
             margins = (y * z).sum(axis=1)
             return self.logged_loss(margins, np.ones_like(margins))
         losses = self.logged_loss(z, y)
-        return losses[:, 0] if losses.shape[1] == 1 else losses.sum(axis=1) * self.reduction
+        if self.ragged:
+            return (losses * reduction).sum(axis=1)
+        return losses[:, 0] if losses.shape[1] == 1 else losses.sum(axis=1) * reduction
 
 
 def train(
@@ -267,27 +283,6 @@ def train(
         yield batch.advance(state, seen, rate[:, None], followed)
 
 
-def _stack(
-    recipes: Sequence[Recipe], examples: Sequence[Examples]
-) -> tuple[list[dict[str, np.ndarray]], list[int]]:
-    """Return the distinct tables of inputs and labels, and each recipe's first row in them."""
-    tables, starts, firsts, rows = [], {}, [], 0
-    for recipe, (X, y) in zip(recipes, examples, strict=True):
-        key = (id(X), id(y), recipe.sources)
-        if key not in starts:
-            starts[key] = rows
-            tables.append(recipe_inputs(recipe, X, y) | {"y": y})
-            rows += len(y)
-        firsts.append(starts[key])
-    return tables, firsts
-
-
 def _each(values: np.ndarray) -> list[float] | np.ndarray:
     """Return the rows of (T, 1) or (T, R): numbers, which multiply faster, where they are one."""
     return values[:, 0].tolist() if values.shape[1] == 1 else values
-
-
-def _wide(table: np.ndarray, width: int) -> np.ndarray:
-    wide = np.zeros((len(table), width))
-    wide[:, : table.shape[1]] = table
-    return wide

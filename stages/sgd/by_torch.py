@@ -112,9 +112,12 @@ def train(
     start = torch.ones(1, theta.shape[1], dtype=dtype)
     for seen, rate in zip(order, rates, strict=True):
         rows = torch.from_numpy(seen)
+        there = rows[:, :, 0] >= 0  # not in a short batch
         targeted, outputs, losses, path = targets[rows], [], [], []
-        steps = zip(rows, inputs[:, rows].unbind(1), targeted.unbind(), rate.tolist(), strict=True)
-        for step, x, y, eta in steps:
+        columns = rows, inputs[:, rows].unbind(1), targeted.unbind(), there.sum(dim=1).tolist()
+        for step, x, y, size, eta in zip(*columns, rate.tolist(), strict=True):
+            if size < len(step):
+                step, x, y = step[:size], x[:, :size], y[:size]
             for group in optimizer.param_groups:
                 group["lr"] = eta
             if not recipe.accumulate:
@@ -138,5 +141,6 @@ def train(
             optimizer.step()
         after = joined().detach()[:, 0]
         path = torch.stack([*path, after[:, :followed]]) if followed else after[None, :, :0]
-        z, value = torch.stack(outputs).numpy(), torch.cat(losses).numpy()
-        yield Epoch(seen, z, targeted.numpy(), value, after.numpy(), path.numpy())
+        z, value = torch.zeros_like(targeted), torch.cat(losses).numpy()
+        z[there], targeted[~there] = torch.cat(outputs), 0
+        yield Epoch(seen, z.numpy(), targeted.numpy(), value, after.numpy(), path.numpy())

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from stages.sgd.recipes.fields import PERMUTED, Intercept, Schedule
+from stages.sgd.recipes.fields import EPOCHAL, PERMUTED, Intercept, Schedule
 from stages.sgd.recipes.recipe import Recipe
 
 
@@ -40,6 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "intercept.log": ("{} in the logged loss", "in the logged loss {} follows the features"),
     "batch.size": ("mini-batches", "a step takes {} examples"),
     "batch.reduction": ("the batch's reduction", "the batch's losses are not averaged: {}"),
+    "batch.drop_last": ("a short batch", "an epoch's last batch has the examples that are left"),
     "derivative": ("the wrong gradient", "the loss's derivative is {}"),
     "gradient_factor": ("the scaled gradient", "the gradient is multiplied by {:g}"),
     "regularization": ("another λ", "λ is {:g}, not {stated:g}"),
@@ -224,4 +225,6 @@ def _matters(recipe: Recipe, field: str) -> bool:
     if field.startswith("intercept"):
         alike = len(set(dict(recipe.sources).values())) == 1
         return alike == (field == "intercept")
+    if field == "batch.drop_last":
+        return recipe.batch.size > 1 and recipe.order.law in EPOCHAL
     return field != "batch.reduction" or recipe.batch.size > 1

@@ -1,6 +1,7 @@
 """Where replicas start and which examples they see, each from the stream its recipe names.
 
-Shapes: θ₀ (d, replicas); an epoch's examples (steps, B, replicas), B examples a step.
+Shapes: θ₀ (d, replicas); an epoch's examples (steps, B, replicas), B examples a step, −1 for
+those that a short batch lacks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -104,30 +105,33 @@ def _start(
     start, replicas = recipe.start, recipe.replicas
     if start.stream == "before":
         return np.tile(data.theta[:, None], replicas)
-    if start.law == "network":
-        scales = np.repeat(
-            [start.scales.a, start.scales.b, start.scales.u], recipe.objective.hidden
-        )
-        return scales[:, None] * _apart(streams, lambda stream: stream.normal(0, 1, len(scales)))
-    dimension = recipe_inputs(recipe, *trained)["output"].shape[1]
-    count = feature_count(recipe.objective.model, trained[0])
-    drawn = count if start.bias == "zero" else dimension
-    if start.law in ("zeros", "ones"):
-        theta = np.full((drawn, replicas), float(start.law == "ones"))
+    if recipe.network:
+        sizes, fans = [recipe.objective.hidden] * 3, [1, 1, recipe.objective.hidden]
     else:
-        bound = count**-0.5
-        low, high = (-bound, bound) if start.law == "linear" else (start.low, start.high)
-        sizes = [drawn] if start.bias == "first" else [count, drawn - count]
+        count = feature_count(recipe.objective.model, trained[0])
+        sizes = [count, recipe_inputs(recipe, *trained)["output"].shape[1] - count]
+        fans = [count, count]
+    scales = list(dict(start.scales).values()) if start.scales else [start.scale] * len(sizes)
+    if start.bias == "first":  # one draw of all
+        sizes, fans, scales = [sum(sizes)], fans[:1], scales[:1]
 
-        def draw(stream: Stream) -> np.ndarray:
-            if start.law == "normal":
-                return np.concatenate([stream.normal(0.0, start.scale, n) for n in sizes])
-            return np.concatenate([stream.uniform(low, high, n) for n in sizes])
+    def draw(stream: Stream) -> np.ndarray:
+        drawn = []
+        for n, (size, fan, scale) in enumerate(zip(sizes, fans, scales, strict=True)):
+            bound = fan**-0.5
+            ends = (-bound, bound) if start.law == "linear" else (start.low, start.high)
+            if n == 1 and start.bias == "zero":
+                drawn.append(np.zeros(size))
+            elif start.law in ("zeros", "ones"):
+                drawn.append(np.full(size, float(start.law == "ones")))
+            elif start.law in ("normal", "network"):
+                drawn.append(stream.normal(0.0, scale, size))
+            else:
+                drawn.append(stream.uniform(*ends, size))
+        return np.concatenate(drawn)
 
-        theta = _apart(streams, draw)
-        if start.bias == "first":
-            theta = np.roll(theta, count - drawn, axis=0)
-    return np.concatenate([theta, np.zeros((dimension - drawn, replicas))])
+    theta = _apart(streams, draw)
+    return np.roll(theta, -1, axis=0) if start.bias == "first" and recipe.follows else theta
 
 
 def _apart(streams: Sequence[Stream], draw: Callable[[Stream], np.ndarray]) -> np.ndarray:
@@ -163,14 +167,17 @@ def _epochs(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator
             drawn = [[s.choice(n, size, replace=False) for _ in range(length)] for s in streams]
             yield np.stack(np.array(drawn, np.intp), axis=-1)
         return
-    place = (np.arange(lengths[0] * size) % n).reshape(-1, size)
+    place = np.arange(lengths[0] * size).reshape(-1, size)
+    missing = (place >= n) & (not recipe.batch.drop_last)
     found = np.tile(np.arange(n)[:, None], len(streams))
     for number, length in enumerate(lengths):
         if order.law in PERMUTED and not (order.law == "permutation" and number):
             drawn = np.stack([np.asarray(s.permutation(n), np.intp) for s in streams], axis=-1)
             again = order.law == "in_place"
             found = np.take_along_axis(found, drawn, axis=0) if again else drawn
-        yield found[place[:length]]
+        epoch = found[place[:length] % n]
+        epoch[missing[:length]] = -1
+        yield epoch
 
 
 def rates(recipe: Recipe, trained: int) -> Iterator[np.ndarray]:

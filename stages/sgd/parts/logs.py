@@ -134,12 +134,13 @@ def _sampled_after(recipe: Recipe, examples: Examples, epoch: Epoch) -> np.ndarr
     else:
         inputs = recipe_inputs(recipe, X, y)["log"]
         z = np.einsum("tbrd,tdr->tbr", inputs[seen], path)
-    label, loss = y[seen], LOSSES[recipe.log.loss or recipe.objective.loss]
+    there = seen >= 0  # not in a short batch
+    label, loss = y[seen] * there, LOSSES[recipe.log.loss or recipe.objective.loss]
     if recipe.batch.size > 1 and recipe.batch.reduction == "margin":
         values = loss((label * z).sum(axis=1), np.ones_like(z[:, 0]))
     else:
-        values = loss(z, label).sum(axis=1)
-        values /= recipe.batch.size if recipe.batch.reduction == "mean" else 1
+        values = (loss(z, label) * there).sum(axis=1)
+        values /= there.sum(axis=1) if recipe.batch.reduction == "mean" else 1
     if recipe.penalty.logged and recipe.penalised:
         mask = covered(recipe, X)[:, None]
         values = values + recipe.penalised * (mask * path**2).sum(axis=1)
@@ -221,7 +222,8 @@ def trace(
     logger, head = Logger(recipe, where), []
     for epoch in epochs:
         logger.see(epoch)
-        head = [*head, *epoch.examples[:40, :, 0].tolist()][:40]
+        seen = epoch.examples[:40, :, 0].tolist()
+        head = [*head, *([i for i in batch if i >= 0] for batch in seen)][:40]
     own = recipe.objective.model_copy(update={"regularization": recipe.penalised})
     final = stated_parameters(recipe, epoch.theta[:, :1])
     judged = {"objective": objective(own, final, *where.whole)} | verdicts(own, final, *where.whole)

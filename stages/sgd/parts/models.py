@@ -5,7 +5,7 @@ the weights of the features; the weight of what follows them, if anything does, 
 network's θ is (a, b, u), p entries each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -24,9 +24,9 @@ class Epoch(NamedTuple):
     Attributes
     ----------
     examples : numpy.ndarray of int, shape (T, B, R)
-        Which were seen.
+        Which were seen, −1 for those that a short batch lacks.
     z, y : numpy.ndarray, shape (T, B, R)
-        Their outputs before the update, and labels or targets.
+        Their outputs before the update, and labels or targets; 0 where there is no example.
     losses : numpy.ndarray, shape (T, R)
         The loss of each step's batch before its update, as the program logs it.
     theta : numpy.ndarray, shape (d, R)
@@ -84,6 +84,28 @@ def recipe_inputs(recipe: Recipe, X: np.ndarray, y: np.ndarray) -> dict[str, np.
         return dict.fromkeys(sources, mapped)
     last = {"none": np.zeros(len(X)), "constant": np.ones(len(X)), "label": y}
     return {name: np.column_stack([mapped, last[source]]) for name, source in sources.items()}
+
+
+def stacked_inputs(
+    recipes: Sequence[Recipe], examples: Sequence[Examples]
+) -> tuple[list[dict[str, np.ndarray]], list[int]]:
+    """Return the distinct tables of inputs and labels, and each recipe's first row in them."""
+    tables, starts, firsts, rows = [], {}, [], 0
+    for recipe, (X, y) in zip(recipes, examples, strict=True):
+        key = (id(X), id(y), recipe.sources)
+        if key not in starts:
+            starts[key] = rows
+            tables.append(recipe_inputs(recipe, X, y) | {"y": y})
+            rows += len(y)
+        firsts.append(starts[key])
+    return tables, firsts
+
+
+def widened(table: np.ndarray, width: int) -> np.ndarray:
+    """Return a table with columns of zeros after its own, so many in all."""
+    wide = np.zeros((len(table), width))
+    wide[:, : table.shape[1]] = table
+    return wide
 
 
 def covered(recipe: Recipe, X: np.ndarray) -> np.ndarray:

@@ -24,14 +24,21 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "either epochs or updates must be given",
         ),
         (
-            network != (start.law == "network"),
-            f"model {model} does not take start.law {start.law}",
+            start.law == "network" and not network,
+            f"model {model} does not take start.law network",
+        ),
+        (
+            network and start.bias == "first",
+            "model two_layer does not take start.bias first",
+        ),
+        (
+            start.stream == "before" and start.law != "network",
+            "start.stream before goes with start.law network",
         ),
         (
             (start.law == "network" and start.stream != "before") != (start.scales is not None),
             "start.scales goes with start.law network, unless start.stream is before",
         ),
-        (start.stream == "before" and not network, "start.stream before goes with model two_layer"),
         (
             start.stream in ("default_rng", "python", "torch")
             and start.law not in ("linear", "normal", "uniform"),
@@ -103,6 +110,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             order.generator == "dataloader" and order.law != "reshuffle",
             "order.generator dataloader goes with order.law reshuffle",
+        ),
+        (
+            not recipe.batch.drop_last and bool(order.examples or recipe.steps),
+            "batch.drop_last false goes with neither order.examples nor steps",
         ),
         (
             order.law in ("blocks", "distinct")

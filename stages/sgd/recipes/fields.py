@@ -69,10 +69,13 @@ class Batch(Section):
     """Examples a step, and whether their losses are averaged or summed.
 
     `margin` is one loss of the summed margin: log(1 + exp(−Σ yᵢzᵢ)) or max(0, 1 − Σ yᵢzᵢ).
+    Without `drop_last` an epoch has ⌈n/B⌉ steps, of which the last, where examples come in a
+    permutation or in turn, takes those that are left.
     """
 
     size: Annotated[int, Field(ge=1, le=10_000)] = 1
     reduction: Literal["mean", "sum", "margin"] = "mean"
+    drop_last: bool = True
 
 
 class Penalty(Section):
@@ -103,11 +106,13 @@ class Start(Section):
     Attributes
     ----------
     law : {'linear', 'zeros', 'ones', 'normal', 'uniform', 'network'}
-        `linear` is U(−1/√p, 1/√p), as `torch.nn.Linear` has it for p features; `normal` is
+        `linear` is U(−1/√p, 1/√p), as `torch.nn.Linear` has it for p features, and as two of
+        them have it for a network: U(−1, 1) for aⱼ and bⱼ, p of uⱼ; `normal` is
         N(0, `scale`²); `uniform` is U(`low`, `high`); `network` is problem 7's: aⱼ, bⱼ, uⱼ
         normal with standard deviations `scales`.
     bias : {'drawn', 'first', 'zero'}
-        Whether the weight of the intercept is drawn like the others, after them or before.
+        Whether the weight of the intercept, or a network's bⱼ, is drawn like the others, after
+        them or before.
     stream : {'own', 'numpy', 'reseeded', 'before', 'default_rng', 'python', 'torch'}
         The replica's own generator; NumPy's legacy stream going on after the data; that
         stream seeded again; that stream before the data (problem 7);

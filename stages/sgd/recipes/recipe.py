@@ -50,7 +50,8 @@ class Choices(Section):
     accumulate : bool
         The gradient is not zeroed between steps.
     epochs, updates : int
-        How long: so many epochs of `steps` steps each, by default ⌊n/B⌋; or so many steps
+        How long: so many epochs of `steps` steps each, by default ⌊n/B⌋, ⌈n/B⌉ if the last
+        batch is not dropped; or so many steps
         in all, the last epoch as long as is left.
     checkpoint : int, optional
         Epochs from one saved θ to the next.
@@ -121,7 +122,9 @@ class Recipe(Choices):
 
     def steps_an_epoch(self, examples: int) -> int:
         """Return the steps of a whole epoch when so many examples are trained on."""
-        return self.steps or max(1, examples // self.batch.size)
+        if self.batch.drop_last:
+            return self.steps or max(1, examples // self.batch.size)
+        return -(-examples // self.batch.size)
 
     def lengths(self, examples: int) -> list[int]:
         """Return the number of steps of each epoch when so many examples are trained on."""
