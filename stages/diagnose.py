@@ -153,6 +153,8 @@ def known_fields(given: Submission) -> dict[str, Any]:
             found |= {f"{head}.{tail}": getattr(value, tail) for tail in value.model_fields_set}
         elif value is not None:
             found[head] = value
+    if found.get("start.law", "network") != "network":
+        found.setdefault("start.scales", None)  # which a network's problem has
     return found
 
 

@@ -36,6 +36,7 @@ from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, explain
 from stages.sgd.diagnosis.ways import unseeded as unseeded_by
 from stages.sgd.parts import datasets
 from stages.sgd.parts.logs import setting
+from stages.sgd.recipes.fields import EPOCHAL
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
 
 RATES = (0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
@@ -94,6 +95,8 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
             continue
         if program["order"].get("law") == "distinct" and "size" not in program.get("batch", {}):
             continue  # it matters to batches
+        if "drop_last" in program.get("batch", {}) and program["order"].get("law") not in EPOCHAL:
+            continue  # it matters to what an epoch goes through
         try:
             recipe = recipe_of(name, program)
             section = section_of(problem.dataset)

@@ -20,6 +20,8 @@ from stages.sgd.parts.models import stated_parameters
 from stages.sgd.parts.scores import objective, verdicts
 
 EPOCHS = 4
+FUSED = torch.backends.cpu.get_cpu_capability() != "DEFAULT"  # multiplies and adds at once
+ULP = np.finfo(np.float32).eps / 4  # of the numbers between 1/4 and 1/2
 SEEDS = (0, 1, 5)
 
 
@@ -223,8 +225,9 @@ def test_torch_initial_parameters_are_those_of_nn_linear(seed, scratch):
     torch.manual_seed(seed)
     layer = torch.nn.Linear(20, 1)
     expected = torch.cat([layer.weight.flatten(), layer.bias]).detach().numpy()
-    tolerance = np.finfo(np.float32).eps / 4
-    np.testing.assert_allclose(theta[:, seed], expected, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(theta[:, seed], expected, rtol=0, atol=ULP)
+    if FUSED:
+        np.testing.assert_array_equal(theta[:, seed], expected)
 
 
 @pytest.mark.parametrize("seed", [None, 5])
@@ -324,8 +327,9 @@ def test_a_network_of_two_torch_layers_starts_as_they_do(bias, scratch):
         b = torch.zeros(50) if hidden.bias is None else hidden.bias
         parts = hidden.weight, b, torch.nn.Linear(50, 1, bias=False).weight
         expected = torch.cat([part.flatten() for part in parts]).detach().numpy()
-        tolerance = np.finfo(np.float32).eps
-        np.testing.assert_allclose(theta[:, replica], expected, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(theta[:, replica], expected, rtol=0, atol=4 * ULP)
+        if FUSED:
+            np.testing.assert_array_equal(theta[:, replica], expected)
 
 
 def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratch):

@@ -143,7 +143,7 @@ class Crowd:
 
 DERIVED = {  # what parts of a recipe depend on, of the field that has it
     "follows": ("intercept", lambda recipe: recipe.follows),
-    "size": ("batch", lambda recipe: recipe.batch.size),
+    "size": ("batch", lambda recipe: recipe.batch.size * (1 if recipe.batch.drop_last else -1)),
     "loss": ("log", lambda recipe: recipe.log.loss or ""),
 }
 

@@ -162,7 +162,7 @@ class Ground:
         order, trained = recipe.order, len(self.setting(recipe).trained[1])
         length = recipe.steps_an_epoch(trained) if order.law in EPOCHAL else None
         flat = order.law == "replacement"
-        size = None if flat else recipe.batch.size
+        size = None if flat else (recipe.batch.size, recipe.batch.drop_last)
         key = id(order), size, recipe.replicas, length, trained
         if key not in self.orders:
             whose = library(order.generator)

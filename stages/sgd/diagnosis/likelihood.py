@@ -86,7 +86,7 @@ class Laws(Quest):
             level = self._halved(self._longer([(options, self.grid) for options in near]))
             more = self._longer([(options, self.grid[::2]) for options in other])
             # What matters to batches alone, with each size of them.
-            sizes = [o for o in self.vocabulary.options if o.kind == "batch.size"]
+            sizes = [o for o in self.vocabulary.options if o.kind in ("batch.size", "batch")]
             sized = [((*c, o), self.grid[::2]) for c in near[:1] for o in sizes if self._adds(c, o)]
             more += [p for p in self._longer(sized) if not self.vocabulary.alone[id(p[0][-1])]]
             level = self._unlike([*level, *self._halved(more, FEWER)])

@@ -11,7 +11,7 @@ from stages.sgd.deviations import get, replace, replace_unchecked
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.logs import setting
-from stages.sgd.recipes.fields import PERMUTED
+from stages.sgd.recipes.fields import EPOCHAL, PERMUTED
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
@@ -88,6 +88,8 @@ class Vocabulary:
         found, seen = [], []
         for rank, one in enumerate(listed[kind]):
             fields = {f"{kind}.{tail}": value for tail, value in one.items()}
+            if kind == "start" and one.get("law") != "network":
+                fields["start.scales"] = None  # which go with that law
             try:
                 values = {f: parsed(self.base, f, v) for f, v in fields.items()}
             except ValidationError:
@@ -131,14 +133,8 @@ class Vocabulary:
             where = self.trained(recipe)
         except ValueError:
             return None
-        if all(
-            self._matters(recipe, field, where)
-            for o in options
-            for field in o.changes
-            if o.kind == field
-        ):
-            return recipe
-        return None
+        changed = [f for o in options for f in o.changes if o.kind == f]
+        return recipe if all(self._matters(recipe, f, where) for f in changed) else None
 
     def trained(self, recipe: Recipe) -> int:
         """Return how many examples a recipe trains on; raises ValueError if there are none such."""
@@ -157,6 +153,8 @@ class Vocabulary:
             "penalty": recipe.penalised > 0
             and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
             and (recipe.penalty.covers != "slopes" or recipe.objective.model == "quadratic"),
+            "batch": recipe.batch.drop_last
+            or (recipe.order.law in EPOCHAL and trained % recipe.batch.size > 0),
             "gradient_factor": not self.free_rate or recipe.penalised > 0
             or recipe.gradient_factor < 0,
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",

@@ -118,16 +118,18 @@ def _start(
     def draw(stream: Stream) -> np.ndarray:
         drawn = []
         for n, (size, fan, scale) in enumerate(zip(sizes, fans, scales, strict=True)):
-            bound = fan**-0.5
-            ends = (-bound, bound) if start.law == "linear" else (start.low, start.high)
             if n == 1 and start.bias == "zero":
                 drawn.append(np.zeros(size))
             elif start.law in ("zeros", "ones"):
                 drawn.append(np.full(size, float(start.law == "ones")))
             elif start.law in ("normal", "network"):
                 drawn.append(stream.normal(0.0, scale, size))
+            elif start.law == "uniform":
+                drawn.append(stream.uniform(start.low, start.high, size))
+            elif start.stream == "torch":
+                drawn.append(stream.linear(fan**-0.5, size))
             else:
-                drawn.append(stream.uniform(*ends, size))
+                drawn.append(stream.uniform(-(fan**-0.5), fan**-0.5, size))
         return np.concatenate(drawn)
 
     theta = _apart(streams, draw)

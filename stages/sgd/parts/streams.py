@@ -75,9 +75,19 @@ class Torch:
         self.torch, self.source = torch, torch.Generator().manual_seed(seed)
 
     def uniform(self, low: float, high: float, size: int) -> np.ndarray:
-        """Return U(low, high), scaled without the fused multiply-add that some processors have."""
+        """Return U(low, high): `torch.rand`, scaled and shifted."""
         shares = self.torch.rand(size, generator=self.source).numpy()
         return shares * np.float32(high - low) + np.float32(low)
+
+    def linear(self, bound: float, size: int) -> np.ndarray:
+        """Return U(−bound, bound) as `torch.nn.Linear` draws it, scaled and shifted at once.
+
+        It rounds once, by its processor's fused multiply-add. So does this on any processor: in
+        float64 the product is exact.
+        """
+        low, high = np.float32(-bound), np.float32(bound)
+        shares = self.torch.rand(size, generator=self.source).numpy().astype(np.float64)
+        return (shares * np.float64(high - low) + np.float64(low)).astype(np.float32)
 
     def normal(self, mean: float, scale: float, size: int) -> np.ndarray:
         """Return N(mean, scale²)."""
