@@ -28,12 +28,12 @@ from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis import intervals
-from stages.sgd.diagnosis.candidates import Curve, Option, Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Scored, Search
 from stages.sgd.diagnosis.columns import Columns
 from stages.sgd.diagnosis.explanations import Answer, Explanation, bands, judged, sentence
 from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.intervals import simplest
-from stages.sgd.diagnosis.likelihood import Laws, Scored
+from stages.sgd.diagnosis.likelihood import Laws
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Method, Rival
 from stages.sgd.diagnosis.summaries import density, edges, rank, summary
 from stages.sgd.diagnosis.ways import explain
@@ -175,6 +175,38 @@ def test_an_unseeded_program_far_from_the_common_ones_is_found(slip):
     assert wanted in [(r.start.law, slips(r, "logistic")) for r in found]
 
 
+@pytest.mark.parametrize(
+    ("way", "seed", "verdict"),
+    [("many", None, "exactly"), ("solved", None, "exactly"), ("unseeded", 4712, "in distribution")],
+)
+def test_a_program_whose_epochs_end_with_a_short_batch_is_found(way, seed, verdict):
+    """Unseeded, neither its batches nor its permutations alone explain so smooth a curve."""
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "learning_rate": 0.1, "epochs": 60}
+    fields |= {"order": {"law": "reshuffle", "generator": "numpy" if seed is None else "python"}}
+    fields["order"] |= {} if seed is None else {"seed": seed}
+    fields |= {"batch": {"size": 8, "drop_last": False}}
+    recipe = recipe_of("logistic", fields)
+    curve = curve_of(recipe, run_scalar("logistic", fields))
+    search = parameters.load("search", Search)
+    kept = ("batch", "batch.size", "order.law", "intercept", "order.examples")
+    fewer = {"at_once": 2, "deviations": {k: search.deviations[k] for k in kept}}
+    case = case_of("logistic", curve, search.model_copy(update=fewer), 0.1 if seed else None)
+    answer = explain(case, [way])
+    assert answer.verdict == verdict
+    assert slips(answer.found[0].recipe, "logistic") == slips(recipe, "logistic")
+
+
+def test_a_network_that_is_said_to_start_otherwise_has_not_its_problems_scales():
+    entry = {"problem": "two_layer", "dataset": "wave", "start": "zeros"}
+    known = diagnose.known_fields(diagnose.Submission(**entry))
+    assert known == {"start.law": "zeros", "start.scales": None}
+    stated = load_problem("two_layer")
+    search, wave = parameters.load("search", Search), section("wave")
+    curve = make("step", range(1, 4), ["0.5"] * 3)
+    case = diagnose.case_of(diagnose.Submission(**entry), stated, search, wave, curve)
+    assert case.base.start.law == "zeros"
+
+
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     _, name, fields = write_submissions.EXAMPLES["unseeded"]
     problem = load_problem(name)
@@ -283,6 +315,9 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("logistic",  # which calls a step an epoch
          {"start": {"law": "zeros", "stream": "numpy"}, "learning_rate": 0.02, "epochs": 40,
           "order": {"generator": "numpy"}, "steps": 1}, 1),
+        ("two_layer",  # all of whose parameters are drawn from one law, after the data
+         {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.012, "updates": 60,
+          "order": {"generator": "numpy"}, "log": {"value": "objective", "every": 1}}, 0),
         ("logistic",  # which goes up
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
           "order": {"generator": "numpy"}, "gradient_factor": -1.0}, 1),

@@ -99,6 +99,16 @@ class Option(NamedTuple):
         return self.kind in ("log.reduction", "log.factor") or self.changes == {"steps": 1}
 
 
+class Scored(NamedTuple):
+    """A candidate, its learning rate and its score: log prior and log likelihood."""
+
+    options: tuple[Option, ...]
+    recipe: Recipe
+    rate: float
+    score: float
+    fit: float = 0.0
+
+
 class Curve(NamedTuple):
     """A recorded loss curve.
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stages.sgd.diagnosis.candidates import Curve
+from stages.sgd.diagnosis.candidates import Curve, Scored
 from stages.sgd.diagnosis.columns import Columns
 from stages.sgd.diagnosis.ground import Ground
-from stages.sgd.diagnosis.likelihood import Scored
 from stages.sgd.diagnosis.rivals import METHODS, Method, rival
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section

@@ -9,11 +9,11 @@ import numpy as np
 from stages.sgd.diagnosis.candidates import Curve, Option, Search
 from stages.sgd.diagnosis.crowd import Crowd, Everyone
 from stages.sgd.diagnosis.vocabulary import Vocabulary
-from stages.sgd.parts.datasets import draw
+from stages.sgd.parts.datasets import Draw, draw
 from stages.sgd.parts.draws import draw_run, library, rates
 from stages.sgd.parts.logs import Setting, Table, setting, table_of
 from stages.sgd.parts.models import Examples
-from stages.sgd.recipes.fields import EPOCHAL
+from stages.sgd.recipes.fields import EPOCHAL, Data
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
@@ -74,6 +74,7 @@ class Ground:
         self.curve = vocabulary.curve
         self.memory: dict[object, np.ndarray] = {}
         self.settings: dict[object, Setting] = {}
+        self.draws: dict[object, tuple[Draw, object, Data]] = {}
         self.tables: dict[object, Table] = {}
         self.starts: dict[object, Start] = {}
         self.stands: dict[object, int] = {}
@@ -101,12 +102,22 @@ class Ground:
             self.firsts[key] = found
         return found
 
+    def drawn(self, data: Data) -> Draw:
+        """Return a draw of the data, its stream right after the last."""
+        if id(data) not in self.draws:
+            one = draw(self.section, data)
+            self.draws[id(data)] = one, one.stream.get_state(legacy=False), data
+        one, state, _ = self.draws[id(data)]
+        stream = np.random.RandomState(np.random.MT19937(0))
+        stream.set_state(state)
+        return one._replace(stream=stream)
+
     def setting(self, recipe: Recipe) -> Setting:
         """Return a recipe's examples, the same arrays for all recipes that have them."""
         key = id(recipe.data)
         if key not in self.settings:
             plain = {"order": type(recipe.order)(), "log": type(recipe.log)()}
-            drawn = draw(self.section, recipe.data)
+            drawn = self.drawn(recipe.data)
             one = recipe.model_copy(update=plain)
             self.settings[key] = setting(one, drawn), recipe.data
         return self.settings[key][0]
@@ -145,7 +156,7 @@ class Ground:
         whose = recipe.order.generator if recipe.replicas > 1 else own
         key = data, id(recipe.start), recipe.follows, recipe.replicas, whose
         if key not in self.starts:
-            drawn = draw(self.section, recipe.data)
+            drawn = self.drawn(recipe.data)
             theta, _ = draw_run(recipe, drawn, self.setting(recipe).trained, 0, "search")
             stands: object = key
             if recipe.replicas == 1 and recipe.start.stream != "reseeded":
@@ -207,7 +218,7 @@ class Ground:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
         if recipe.order.law not in EPOCHAL:
             whole = whole.model_copy(update={"steps": min(updates, 480)})
-        return draw_run(whole, draw(self.section, recipe.data), trained, 0, "search")[1]
+        return draw_run(whole, self.drawn(recipe.data), trained, 0, "search")[1]
 
     def factor(self, recipe: Recipe, steps: int) -> np.ndarray:
         """Return ηₜ/η for the first steps."""

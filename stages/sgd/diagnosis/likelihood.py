@@ -7,12 +7,12 @@ replicas of many candidates are followed over a few steps, more of the best over
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.candidates import Option
+from stages.sgd.diagnosis.candidates import Option, Scored
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import ENTRIES, Quest
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, Rival, other_data, rival
@@ -37,16 +37,6 @@ LAST = 24, 5  # candidates and rivals of the last comparison
 WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
 BETWEEN = (0.68, 0.82, 1.2, 1.47)
 FINE = (0.9, 0.95, 1.05, 1.1)
-
-
-class Scored(NamedTuple):
-    """A candidate, its learning rate and its score: log prior and log likelihood."""
-
-    options: tuple[Option, ...]
-    recipe: Recipe
-    rate: float
-    score: float
-    fit: float = 0.0
 
 
 class Laws(Quest):
@@ -84,12 +74,9 @@ class Laws(Quest):
             level = self._halved(plain, first=first)
             best, (near, other) = level[:EACH], self._choices(level, first)
             level = self._halved(self._longer([(options, self.grid) for options in near]))
-            more = self._longer([(options, self.grid[::2]) for options in other])
-            # What matters to batches alone, with each size of them.
-            sizes = [o for o in self.vocabulary.options if o.kind in ("batch.size", "batch")]
-            sized = [((*c, o), self.grid[::2]) for c in near[:1] for o in sizes if self._adds(c, o)]
-            more += [p for p in self._longer(sized) if not self.vocabulary.alone[id(p[0][-1])]]
-            level = self._unlike([*level, *self._halved(more, FEWER)])
+            level += self._halved(self._longer([(o, self.grid[::2]) for o in other]), FEWER)
+            sized = self._sized([*near, *(other if self.rate else ())])  # of one rate there are few
+            level = self._unlike(level + self._halved(sized, FEWER))
             best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
             best += (ranked := self._far(self._best(best, STARTS)))
             beside, rivals = [()], []
@@ -99,6 +86,20 @@ class Laws(Quest):
             for rule in RIVALS:
                 rivals += self._rivals(rule, beside)
             return self._compared(best, rivals)
+
+    def _sized(self, near: list[tuple[Option, ...]]) -> list[tuple[tuple[Option, ...], float]]:
+        """Return what matters to batches alone, or orders them, with each size of them.
+
+        Beside the best choices, and beside the log of each step's loss, whose noise is less of
+        batches, so that a smoother log of single examples looks nearer.
+        """
+        build, starts = self.vocabulary.build, {id(start) for start, *_ in near}
+        noisy = [c for c in self.vocabulary.choices if build(c).log.value == "sampled"]
+        begun = [*near[:1], *(c for c in noisy if id(c[0]) in starts and c not in near[:1])]
+        alone = self.vocabulary.alone
+        sizes = [o for o in self.vocabulary.options if o.kind in ("batch.size", "batch")]
+        longer = self._longer([((*c, o), self.grid) for c in begun for o in sizes])
+        return [p for p in longer if p[0][-1].kind == "order.law" or not alone[id(p[0][-1])]]
 
     def _deeper(
         self, begun: list[tuple[tuple[Option, ...], list[float]]], kept: Sequence[int] = FIRST
@@ -270,7 +271,7 @@ class Laws(Quest):
                 at = [new[n] for n in some]
                 rates = [pairs[n][1] for n in at]
                 those = [recipes[n] for n in at]
-                if replicas < MANY and rule in (None, OTHER_DATA):  # quicker, and no less coarse
+                if replicas < MANY:  # quicker, and no less coarse
                     those = [r.model_copy(update={"precision": "float32"}) for r in those]
                 values = self._values(rule, those, rates, rows)
                 summaries = np.split(summary(values, self.least), len(at), axis=1)
