@@ -5,6 +5,7 @@ the chart stands under, its `title`, and `see`, what there is to see.
 """
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
 OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
 RECORDED = {"": "as submitted", "right": "the right program", "best": "the best recipe"}
+FOLDERS = ("ablations", "curves", "curves_of_others", "rates", "recorded_curves")
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
@@ -34,6 +36,8 @@ def main() -> None:
     say so, one that the report, the protocol or other authors use.
     `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
+    for folder in FOLDERS:  # one may stay empty, and is no less an output
+        Path(f"plots/{folder}").mkdir(parents=True, exist_ok=True)
     problems = parameters.load_copy("problems", dict[Name, Problem])
     programs = parameters.load_copy("programs", dict[Name, Program])
     titles = {name: problem.title or name.replace("_", " ") for name, problem in problems.items()}

@@ -1,5 +1,6 @@
 """Check params.yaml, names first, before anything else runs: python -m stages.check."""
 
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -13,6 +14,13 @@ TAKEN = {  # under metrics/ by what is not a problem, and under a problem by wha
     "problems": ("ablation", "claims", "submissions"),
     "programs": ("certificate", "details", "exact", "numpy", "torch"),
 }
+SHARED = (
+    "data/programs",
+    "data/runs",
+    "metrics/ablation",
+    "metrics/submissions",
+    "plots/submissions",
+)
 
 
 class Variant(Section):
@@ -65,6 +73,8 @@ def main() -> None:
     for name, entries in sections.items():
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
         files.write_text(parameters.COPY.format(name), text)
+    for folder in SHARED:  # which stages write into, and others read, be there any or not
+        Path(folder).mkdir(parents=True, exist_ok=True)
     files.write_text("data/checked.txt", "params.yaml can be run\n")
     files.say("data/checked.txt", f"{len(problems)} problems and {len(programs)} programs")
 
