@@ -151,6 +151,20 @@ class Program:
 
     def order(self):
         """Yield each epoch's list of batches."""
+        again = self.get("order.reseeded", None)
+        if again is None:
+            yield from self.drawn()
+            return
+        every = [batch for epoch in self.drawn() for batch in epoch]
+        step = 0
+        for length in self.lengths:
+            if again == "epoch":
+                yield every[:length]
+            else:
+                yield [every[(step + k) % again] for k in range(length)]
+            step += length
+
+    def drawn(self):
         law, kind = self.get("order.law", "replacement"), self.get("order.generator", "own")
         n = self.get("order.examples", len(self.y))
         seed = self.get("order.seed", None)
@@ -163,6 +177,10 @@ class Program:
         else:
             source = self.stream if seed is None else np.random.RandomState(seed)
             one = lambda m: int(source.randint(m))  # noqa: E731
+        if self.get("order.floored", False):
+            uniform = {"python": lambda: source.random(), "default_rng": lambda: source.random()}
+            uniform = uniform.get(kind, lambda: source.random_sample())
+            one = lambda m: int(m * uniform())  # noqa: E731
         if law in ("replacement", "blocks"):
             for _ in range(self.get("order.skipped", 0)):
                 one(n if law == "replacement" else n // self.size)

@@ -65,6 +65,8 @@ REFUSED = [
     ("svm", {"updates": 7}, "either epochs or updates"),
     ("svm", {"epochs": None}, "either epochs or updates"),
     ("svm", {"start": BEFORE}, "model affine does not take start.law network"),
+    ("svm", {"order": {"law": "cyclic", "floored": True}}, "order.floored goes with order.law"),
+    ("network", {"start": BEFORE | {"bias": "zero"}}, "start.law network and start.bias drawn"),
     ("network", {"start": {"bias": "first"}}, "model two_layer does not take start.bias first"),
     ("svm", {"batch": {"drop_last": False}, "steps": 7}, "batch.drop_last false goes with neither"),
     ("svm", {"batch": {"drop_last": False}, "order": {"examples": 7}}, "drop_last false goes with"),

@@ -315,6 +315,35 @@ def test_a_network_starts_from_the_stream_that_it_names(scratch):
     np.testing.assert_array_equal(theta[:, 0], scales * stream.normal(size=150))
 
 
+def test_a_floored_index_is_one_of_randoms_choices(scratch):
+    order = {"generator": "python", "seed": 5, "floored": True}
+    recipe = load_recipe("appendix_a", order=order, batch={"size": 3}, replicas=2)
+    data = datasets.draw(section("gaussian"))
+    _, epochs = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+    seen = next(epochs)
+    for replica in range(2):
+        source = random.Random(5 + replica)
+        expected = [source.choices(range(30), k=3) for _ in seen]
+        assert seen[:, :, replica].tolist() == expected
+
+
+@pytest.mark.parametrize("generator", ["numpy", "python", "default_rng", "torch"])
+@pytest.mark.parametrize("law", ["replacement", "distinct", "reshuffle", "in_place", "blocks"])
+def test_a_generator_that_is_seeded_again_draws_the_same_examples(generator, law, scratch):
+    for again, length in (("epoch", 15), (20, 20)):
+        order = {"law": law, "generator": generator, "seed": 5}
+        changes = {"batch": {"size": 2}, "epochs": 4, "replicas": 2}
+        data, seen = datasets.draw(section("gaussian")), []
+        for one in (order, order | {"reseeded": again}):
+            recipe = load_recipe("appendix_a", **changes, order=one)
+            _, epochs = draw_run(recipe, data, (data.X, data.y), 0, "appendix_a")
+            seen.append(np.concatenate(list(epochs)))
+        assert len(seen[0]) == len(seen[1]) == 60
+        for begin in range(0, 60, length):
+            part = seen[1][begin : begin + length]
+            np.testing.assert_array_equal(part, seen[0][: len(part)])
+
+
 @pytest.mark.parametrize("bias", ["drawn", "zero"])
 def test_a_network_of_two_torch_layers_starts_as_they_do(bias, scratch):
     start = {"law": "linear", "stream": "torch", "seed": 3, "bias": bias}

@@ -60,6 +60,7 @@ def random_fields(rng, problem):
     orders = ["replacement", "distinct", "permutation", "reshuffle", "in_place", "cyclic", "blocks"]
     fields["order"] = {"law": one(orders), "generator": one(["numpy", "python", "default_rng"])}
     fields["order"] |= some(0.3, examples=one([29, 19, 20]), seed=one([0, 7]), skipped=one([1, 13]))
+    fields["order"] |= some(0.2, floored=True) | some(0.2, reseeded=one(["epoch", 7, 40]))
     fields["learning_rate"] = one([0.001, 0.05, 0.01])
     schedule = {"law": one(["inverse", "inverse_sqrt", "step"]), "decay": one([0.1, 1.0])}
     schedule |= {"factor": 0.7, "every": one([1, 4]), "unit": one(["step", "epoch"])}
@@ -164,6 +165,9 @@ BATCHED = {
         {"updates": 61, "accumulate": True},
     ],
     "permutations": [{"order": {"law": "reshuffle"}, "steps": n} for n in (4, 5, 4)],
+    "epochs of other lengths, each seeded again": [
+        {"order": {"reseeded": "epoch"}, "steps": n} for n in (4, 5, 4)
+    ],
     "draws of other epochs": [{"steps": 4}, {"steps": 5}],
     "starts before NumPy's examples": [
         {"start": {"law": law, "stream": "numpy"}, "order": {"generator": "numpy"}}

@@ -92,6 +92,7 @@ FORMULAS: dict[object, tuple[str, str]] = {
     ("order.law", "cyclic"): (UNIFORM, "i_t = !{t mod N}"),
     ("order.law", "blocks"): (UNIFORM, r"i_t ∈ !{\{kB + 1, …, kB + B\}}, k ∼ U"),
     "order.examples": (UNIFORM, r"i_t ∼ U\{1, …, !n\}, n < N"),
+    "order.reseeded": (UNIFORM, "i_t = !{i_{t mod T}}"),
     ("schedule", "inverse"): ("η_t = η", "η_t = !{frac η {1 + γt}}"),
     ("schedule", "inverse_sqrt"): ("η_t = η", "η_t = !{frac η {sqrt {1 + γt}}}"),
     ("schedule", "step"): ("η_t = η", "η_t = η !{γ^{⌊t/T⌋}}"),

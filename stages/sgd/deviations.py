@@ -51,6 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "start.stream": ("the stream seeded again", "the stream is seeded again before θ₀"),
     "order.law": ("the order of the examples", "the examples come {}"),
     "order.examples": ("examples never drawn", "only the first {} examples can be drawn"),
+    "order.reseeded": ("the stream seeded again", "the examples of the first {} steps come again"),
     "schedule": ("the schedule", "the learning rate is not constant: {}"),
     "log.value": ("another quantity logged", "what is logged is {}"),
     "log.loss": ("another loss logged", "what is logged is the {} loss"),
@@ -65,6 +66,10 @@ SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
     ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
     ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
+    ("order.reseeded", "epoch"): (
+        "the stream seeded again",
+        "the generator is seeded again each epoch: the same examples come again",
+    ),
     ("steps", 1): ("the steps an epoch", "an epoch is one step, not as many as there are examples"),
     ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
 }
@@ -76,6 +81,7 @@ CHOICES = {  # nouns for what two programs may differ in besides
     "order.generator": "the generator",
     "order.seed": "the seed",
     "order.skipped": "the examples skipped",
+    "order.floored": "how an index is drawn",
     "log.every": "how often the loss is logged",
     "log.moment": "when the loss is logged",
     "log.phase": "which step is logged",

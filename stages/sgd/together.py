@@ -10,7 +10,6 @@ from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.draws import draw_run, goes_on, rates
 from stages.sgd.parts.logs import Setting, setting
 from stages.sgd.parts.models import stated_parameters
-from stages.sgd.recipes.fields import EPOCHAL
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
@@ -49,14 +48,13 @@ class _Member:
     def key(self) -> tuple[object, ...]:
         """Return what decides which examples come, whatever the epochs' length."""
         recipe, order = self.recipe, self.recipe.order
-        whole = order.law not in EPOCHAL
         stream = (recipe.dataset, recipe.data, recipe.start, len(self.theta))
         return (
             order,
             recipe.batch.size,
             recipe.replicas,
             self.trained,
-            None if whole else tuple(self.lengths),
+            tuple(self.lengths) if order.epochal else None,
             stream if order.generator in ("own", "numpy") or goes_on(recipe) else None,
         )
 

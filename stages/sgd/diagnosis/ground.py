@@ -13,7 +13,7 @@ from stages.sgd.parts.datasets import Draw, draw
 from stages.sgd.parts.draws import draw_run, library, rates
 from stages.sgd.parts.logs import Setting, Table, setting, table_of
 from stages.sgd.parts.models import Examples
-from stages.sgd.recipes.fields import EPOCHAL, Data
+from stages.sgd.recipes.fields import Data
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
@@ -171,8 +171,8 @@ class Ground:
     def order(self, recipe: Recipe) -> Order:
         """Return how a recipe draws examples."""
         order, trained = recipe.order, len(self.setting(recipe).trained[1])
-        length = recipe.steps_an_epoch(trained) if order.law in EPOCHAL else None
-        flat = order.law == "replacement"
+        length = recipe.steps_an_epoch(trained) if order.epochal else None
+        flat = order.law == "replacement" and order.reseeded is None
         size = None if flat else (recipe.batch.size, recipe.batch.drop_last)
         key = id(order), size, recipe.replicas, length, trained
         if key not in self.orders:
@@ -216,7 +216,7 @@ class Ground:
 
     def _begun(self, recipe: Recipe, trained: Examples, updates: int) -> Iterator[np.ndarray]:
         whole = recipe.model_copy(update={"updates": updates, "epochs": None})
-        if recipe.order.law not in EPOCHAL:
+        if not recipe.order.epochal:
             whole = whole.model_copy(update={"steps": min(updates, 480)})
         return draw_run(whole, self.drawn(recipe.data), trained, 0, "search")[1]
 

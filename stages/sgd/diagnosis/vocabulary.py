@@ -28,7 +28,7 @@ ORDER = ("batch", "order", "steps")  # sections that change which examples come
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
 # What no curve of a program that nobody seeded shows: a field's one value, or any (None).
 STREAM = dict.fromkeys(("start.stream", "order.skipped", "order.seed", "order.generator"))
-STREAM |= {"order.law": "in_place", "start.bias": "first"}
+STREAM |= {"order.law": "in_place", "order.floored": True, "start.bias": "first"}
 
 
 class Vocabulary:
@@ -170,6 +170,7 @@ class Vocabulary:
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,
             "order.generator": recipe.order.law != "cyclic",
+            "order.reseeded": recipe.order.law not in EPOCHAL,
             "order.seed": recipe.order.law != "cyclic",
             "order.skipped": recipe.order.law in ("replacement", "blocks"),
             "log.every": self.curve.unit == "step",

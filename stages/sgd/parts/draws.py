@@ -144,6 +144,21 @@ def _apart(streams: Sequence[Stream], draw: Callable[[Stream], np.ndarray]) -> n
 
 
 def _epochs(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator[np.ndarray]:
+    drawn, again = _drawn(recipe, streams, trained), recipe.order.reseeded
+    lengths, parts, at = recipe.lengths(trained), [], 0
+    count = lengths[0] if again == "epoch" else again or sum(lengths)
+    if count >= sum(lengths):
+        yield from drawn
+        return
+    while sum(map(len, parts)) < count:
+        parts.append(next(drawn))
+    first = np.concatenate(parts)[:count]
+    for length in lengths:
+        yield first[(at + np.arange(length)) % count]
+        at += 0 if again == "epoch" else length
+
+
+def _drawn(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator[np.ndarray]:
     order, size = recipe.order, recipe.batch.size
     n = min(order.examples or trained, trained)
     lengths = recipe.lengths(trained)
@@ -151,14 +166,18 @@ def _epochs(recipe: Recipe, streams: Sequence[Stream], trained: int) -> Iterator
     if order.law in ("replacement", "blocks"):
         each = size if order.law == "replacement" else 1
         below = n if order.law == "replacement" else n // size
+
+        def indices(stream: Stream, count: int) -> np.ndarray:
+            if order.floored:
+                return np.minimum(below * stream.uniform(0.0, 1.0, count), below - 1)
+            return np.asarray(stream.integers(below, size=count))
+
         for stream in streams:
-            stream.integers(below, size=order.skipped)
+            indices(stream, order.skipped)
         group = max(1, BLOCK // lengths[0])
         for begin in range(0, len(lengths), group):
             steps = sum(lengths[begin : begin + group])
-            drawn = [
-                np.asarray(s.integers(below, size=steps * each)).astype(dtype) for s in streams
-            ]
+            drawn = [indices(s, steps * each).astype(dtype) for s in streams]
             block = np.stack(drawn, axis=-1).reshape(steps, each, len(streams))
             for length in lengths[begin : begin + group]:
                 epoch, block = block[:length].astype(np.intp), block[length:]

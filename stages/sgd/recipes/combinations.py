@@ -32,8 +32,8 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "model two_layer does not take start.bias first",
         ),
         (
-            start.stream == "before" and start.law != "network",
-            "start.stream before goes with start.law network",
+            start.stream == "before" and (start.law, start.bias) != ("network", "drawn"),
+            "start.stream before goes with start.law network and start.bias drawn",
         ),
         (
             (start.law == "network" and start.stream != "before") != (start.scales is not None),
@@ -107,6 +107,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "log.reduction sum goes with log.every epoch, or with log.value objective or held_out",
         ),
         (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
+        (
+            order.floored and order.law not in ("replacement", "blocks"),
+            "order.floored goes with order.law replacement or blocks",
+        ),
         (
             order.generator == "dataloader" and order.law != "reshuffle",
             "order.generator dataloader goes with order.law reshuffle",

@@ -11,7 +11,7 @@ from stages.sgd.recipes.schema import Count, Loss, Number, Positive, Scales, Sec
 
 Source = Literal["none", "constant", "label"]
 PERMUTED = ("permutation", "reshuffle", "in_place")  # laws of an order that are permutations
-EPOCHAL = (*PERMUTED, "cyclic")  # and that depend on how long an epoch is
+EPOCHAL = (*PERMUTED, "cyclic")  # and that go through the examples, epoch by epoch
 
 
 def short(*fields: str) -> BeforeValidator:
@@ -155,6 +155,11 @@ class Order(Section):
         is seeded with 0 + r.
     skipped : int
         Examples drawn before the first that is used.
+    floored : bool
+        An index below n is ⌊n U⌋, U ~ U(0, 1): `int(n * random())`, as `random.choices` does it.
+    reseeded : int or 'epoch', optional
+        The generator is seeded again after so many steps, or each epoch: the same examples come
+        again, while θ goes on.
     """
 
     law: Literal[
@@ -164,6 +169,13 @@ class Order(Section):
     generator: Literal["own", "python", "numpy", "default_rng", "torch", "dataloader"] = "own"
     seed: Seed | None = None
     skipped: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    floored: bool = False
+    reseeded: Count | Literal["epoch"] | None = None
+
+    @property
+    def epochal(self) -> bool:
+        """Whether it depends on how long an epoch is."""
+        return self.law in EPOCHAL or self.reseeded == "epoch"
 
 
 class Schedule(Section):
