@@ -28,7 +28,7 @@ from stages import diagnose
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis import intervals
-from stages.sgd.diagnosis.candidates import Curve, Option, Scored, Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Scored, Search, unlike
 from stages.sgd.diagnosis.columns import Columns
 from stages.sgd.diagnosis.explanations import Answer, Explanation, bands, judged, sentence
 from stages.sgd.diagnosis.ground import Ground
@@ -452,7 +452,7 @@ def test_a_candidate_goes_on_at_the_learning_rate_that_suits_it_best():
     one, other = laws.vocabulary.choices[:2]
     recipe = laws.vocabulary.build(one)
     given = [(one, 0.1, 2.0), (other, 0.1, 1.0), (one, 0.2, 3.0), (other, 0.3, -np.inf)]
-    found = laws._unlike([Scored(o, recipe, rate, score) for o, rate, score in given])
+    found = unlike([Scored(o, recipe, rate, score) for o, rate, score in given])
     assert [(s.options, s.rate, s.score) for s in found] == [(one, 0.2, 3.0), (other, 0.1, 1.0)]
 
 

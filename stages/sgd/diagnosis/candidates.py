@@ -1,5 +1,6 @@
 """What is tried in the search for the recipe behind a curve, and the curve itself."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,30 @@ class Scored(NamedTuple):
     rate: float
     score: float
     fit: float = 0.0
+
+
+KEPT = 40  # candidates that are compared at full length
+
+
+def best_of(found: Sequence[Scored], most: int = KEPT) -> list[Scored]:
+    """Return the best first, each candidate and learning rate once."""
+    chosen, seen = [], set()
+    for s in sorted(found, key=lambda s: -s.score):
+        key = (tuple(sorted(map(id, s.options))), s.rate)
+        if key not in seen and np.isfinite(s.score):
+            seen.add(key)
+            chosen.append(s)
+        if len(chosen) == most:
+            break
+    return chosen
+
+
+def unlike(found: Sequence[Scored]) -> list[Scored]:
+    """Return the best first, each candidate at the learning rate that suits it best."""
+    rated: dict[tuple[int, ...], Scored] = {}
+    for s in best_of(found, len(found)):
+        rated.setdefault(tuple(map(id, s.options)), s)
+    return list(rated.values())
 
 
 class Curve(NamedTuple):

@@ -70,11 +70,11 @@ class Crowd:
         radix = (len(heads) + 1) ** np.arange(sets.shape[1], dtype=np.int64)
         for head in dict.fromkeys(heads):  # other fields are the same in all
             mine = np.where((heads == head)[sets], sets + 1, 0) @ radix
-            self.codes[head] = pd.factorize(mine)[0].astype(np.int32)
+            self.codes[head] = _small(pd.factorize(mine)[0])
         for name, (head, value) in DERIVED.items():
             some, which = self.each((head,))
             codes = np.unique([value(r) for r in some], return_inverse=True)[1]
-            self.codes[name] = codes[which].astype(np.int32)
+            self.codes[name] = _small(codes)[which]
 
     def __len__(self) -> int:
         """Return how many candidates there are."""
@@ -125,7 +125,7 @@ class Crowd:
         if fields not in self.known:
             key = np.zeros(len(self.sets), np.int64)
             for field in filter(self.codes.__contains__, fields):
-                key = key * (self.codes[field].max(initial=0) + 1) + self.codes[field]
+                key = key * (int(self.codes[field].max(initial=0)) + 1) + self.codes[field]
             first, which = numbered(key)
             self.known[fields] = first, which.astype(np.int32)
         return self.known[fields]
@@ -146,6 +146,10 @@ DERIVED = {  # what parts of a recipe depend on, of the field that has it
     "size": ("batch", lambda recipe: recipe.batch.size * (1 if recipe.batch.drop_last else -1)),
     "loss": ("log", lambda recipe: recipe.log.loss or ""),
 }
+
+
+def _small(codes: np.ndarray) -> np.ndarray:
+    return codes.astype(np.min_scalar_type(codes.max(initial=0)))
 
 
 def numbered(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from stages.sgd.by_numpy import Batch
-from stages.sgd.diagnosis.candidates import Option, Scored
+from stages.sgd.diagnosis.candidates import Option, Scored, best_of, unlike
 from stages.sgd.diagnosis.columns import Columns, apart
 from stages.sgd.diagnosis.ground import ENTRIES, Quest
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, Rival, other_data, rival
@@ -24,7 +24,6 @@ MANY = 256  # replicas of each candidate of the last comparison
 BEAM = 6  # candidates to which another deviation is added
 STARTS = 3  # choices of start and log to which deviations are added
 OTHERS = 2  # and choices of other starts, those that suit the curve's first steps best
-KEPT = 40  # candidates that are compared at full length
 EACH = 10  # of them with each number of deviations
 LENGTHS = 240, 1200, 1_000_000  # steps compared, the candidates fewer each time
 LENGTHS_NETWORK = 40, 240, 1_000_000  # whose steps take longer
@@ -36,6 +35,7 @@ NEGLIGIBLE = 10.0  # how much less a log score may be than the best in the last 
 LAST = 24, 5  # candidates and rivals of the last comparison
 WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
 BETWEEN = (0.68, 0.82, 1.2, 1.47)
+ORDERS = ("order.law", "order.reseeded")
 FINE = (0.9, 0.95, 1.05, 1.1)
 
 
@@ -75,10 +75,11 @@ class Laws(Quest):
             best, (near, other) = level[:EACH], self._choices(level, first)
             level = self._halved(self._longer([(options, self.grid) for options in near]))
             level += self._halved(self._longer([(o, self.grid[::2]) for o in other]), FEWER)
-            sized = self._sized([*near, *(other if self.rate else ())])  # of one rate there are few
-            level = self._unlike(level + self._halved(sized, FEWER))
+            for calmer in self._calmer(near, other):
+                level += self._halved(calmer, FEWER)
+            level = unlike(level)
             best += [*level[:EACH], *self._deeper([(s.options, [s.rate]) for s in level])]
-            best += (ranked := self._far(self._best(best, STARTS)))
+            best += (ranked := self._far(best_of(best, STARTS)))
             beside, rivals = [()], []
             if also := tuple(o for s in ranked[:1] for o in s.options if o.far):
                 best += self._deeper([(ranked[0].options, self.grid)], FEWER)
@@ -87,25 +88,34 @@ class Laws(Quest):
                 rivals += self._rivals(rule, beside)
             return self._compared(best, rivals)
 
-    def _sized(self, near: list[tuple[Option, ...]]) -> list[tuple[tuple[Option, ...], float]]:
-        """Return what matters to batches alone, or orders them, with each size of them.
+    def _calmer(
+        self, near: list[tuple[Option, ...]], other: list[tuple[Option, ...]]
+    ) -> Iterator[list[tuple[tuple[Option, ...], float]]]:
+        """Yield what orders examples or matters to batches alone, and this with sizes of batches.
 
-        Beside the best choices, and beside the log of each step's loss, whose noise is less of
-        batches, so that a smoother log of single examples looks nearer.
+        Beside the log of each step's loss, whose noise is less then, so that without them a
+        smoother log looks nearer; sizes where the best choices start, unless one learning rate is
+        tried, and beside the best choice.
         """
-        build, starts = self.vocabulary.build, {id(start) for start, *_ in near}
-        noisy = [c for c in self.vocabulary.choices if build(c).log.value == "sampled"]
-        begun = [*near[:1], *(c for c in noisy if id(c[0]) in starts and c not in near[:1])]
-        alone = self.vocabulary.alone
+        starts = {id(start) for start, *_ in (*near, *other)}
+        kept = starts if self.rate else {id(start) for start, *_ in near}
+        choices, build, alone = (
+            self.vocabulary.choices,
+            self.vocabulary.build,
+            self.vocabulary.alone,
+        )
+        noisy = [c for c in choices if id(c[0]) in starts and build(c).log.value == "sampled"]
         sizes = [o for o in self.vocabulary.options if o.kind in ("batch.size", "batch")]
-        longer = self._longer([((*c, o), self.grid) for c in begun for o in sizes])
-        return [p for p in longer if p[0][-1].kind == "order.law" or not alone[id(p[0][-1])]]
+        begun = [*near[:1], *(c for c in noisy if id(c[0]) in kept and c not in near[:1])]
+        for some in (noisy, [(*c, o) for c in begun for o in sizes]):
+            longer = self._longer([(options, self.grid) for options in some])
+            yield [p for p in longer if p[0][-1].kind in ORDERS or not alone[id(p[0][-1])]]
 
     def _deeper(
         self, begun: list[tuple[tuple[Option, ...], list[float]]], kept: Sequence[int] = FIRST
     ) -> Iterator[Scored]:
         """Yield the best with one more deviation each time, until there are as many as may be."""
-        while level := self._unlike(self._halved(self._longer(begun[:BEAM]), kept)):
+        while level := unlike(self._halved(self._longer(begun[:BEAM]), kept)):
             yield from level[:EACH]
             begun = [(s.options, [s.rate]) for s in level]
 
@@ -128,7 +138,7 @@ class Laws(Quest):
         near = list({tuple(map(id, s.options)): s.options for s in whole}.values())[:STARTS]
         known = {id(options[0]) for options in near}
         other: dict[int, tuple[Option, ...]] = {}
-        for s in self._best(first, len(first)):
+        for s in best_of(first, len(first)):
             if id(s.options[0]) not in known:
                 other.setdefault(id(s.options[0]), s.options)
         return near, list(other.values())[:OTHERS]
@@ -157,14 +167,14 @@ class Laws(Quest):
         found = self._again(best, replicas, steps)
         near = [(s.options, r) for s in found[:BEAM] for r in self._near(s.rate, WIDE)]
         near += [(o, s.rate) for s in found[:STARTS] for o in self._simpler(s.options)]
-        found = self._best([*found, *self._together(near, replicas, steps)])
+        found = best_of([*found, *self._together(near, replicas, steps)])
         held = self._again(rivals, replicas, steps)
         wide = [(s.options, r) for s in held[:STARTS] for r in self._near(s.rate, WIDE)]
-        held = self._best([*held, *self._together(wide, replicas, steps)])
+        held = best_of([*held, *self._together(wide, replicas, steps)])
         leading = (*found[:STARTS], *held[:STARTS])
         fine = [(s.options, r) for s in leading for r in self._near(s.rate, FINE)]
         every = [*found, *held, *self._together(fine, replicas, steps)]
-        best = self._unlike(every)
+        best = unlike(every)
         if not best:
             return []
         least = best[0].score - NEGLIGIBLE
@@ -175,7 +185,7 @@ class Laws(Quest):
 
     def _again(self, some: list[Scored], replicas: int, steps: int) -> list[Scored]:
         pairs = [(s.options, s.rate) for s in some]
-        return self._best(self._together(pairs, replicas, steps))
+        return best_of(self._together(pairs, replicas, steps))
 
     def _rivals(self, rule: Option, beside: list[tuple[Option, ...]]) -> list[Scored]:
         """Return the best of a rival beside choices and what is beside these.
@@ -205,7 +215,7 @@ class Laws(Quest):
         found: list[Scored] = []
         for number, (steps, most) in enumerate(zip(self._lengths(), kept, strict=True)):
             known = first if number == 0 else ()
-            found = self._best(known or self._together(pairs, FEW, steps, ROOM[number]), most)
+            found = best_of(known or self._together(pairs, FEW, steps, ROOM[number]), most)
             pairs = [(s.options, s.rate) for s in found]
             if number == 0:
                 pairs += [(s.options, r) for s in found for r in self._near(s.rate, BETWEEN)]
@@ -234,24 +244,6 @@ class Laws(Quest):
         """Return other learning rates around one, of two digits."""
         found = {float(f"{f * rate:.1e}") for f in factors} if not self.rate else set()
         return sorted(found - {rate})
-
-    def _best(self, found: Sequence[Scored], most: int = KEPT) -> list[Scored]:
-        chosen, seen = [], set()
-        for s in sorted(found, key=lambda s: -s.score):
-            key = (tuple(sorted(map(id, s.options))), s.rate)
-            if key not in seen and np.isfinite(s.score):
-                seen.add(key)
-                chosen.append(s)
-            if len(chosen) == most:
-                break
-        return chosen
-
-    def _unlike(self, found: Sequence[Scored]) -> list[Scored]:
-        """Return the best first, each candidate at the learning rate that suits it best."""
-        rated: dict[tuple[int, ...], Scored] = {}
-        for s in self._best(found, len(found)):
-            rated.setdefault(tuple(map(id, s.options)), s)
-        return list(rated.values())
 
     def _together(
         self,

@@ -83,6 +83,7 @@ class Sieve(Digits):
                 good = np.flatnonzero(good[:, 0])[:STILL]
                 some, eta = some.take(good), eta[good]
             found += self._candidates(some, eta)
+            crowd.made.clear()  # recipes, of which the next part has few
         return found
 
     def _agreeing(
