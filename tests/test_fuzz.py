@@ -80,7 +80,7 @@ def judge(text, section):
 
 
 @settings(
-    max_examples=600, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(mutant=mutants())
 def test_a_mutant_is_accepted_or_refused_with_its_key(mutant, scratch, tmp_path):

@@ -452,7 +452,7 @@ def short(tmp_path):
 def test_new_entries_run_and_appear_everywhere(short):
     folder, params = short
     kept = {"problems": params["sweep"]["problems"], "submissions": []}
-    kept["programs"] = [f"appendix_{letter}" for letter in "abcd"]
+    kept["programs"] = ["appendix_a", "appendix_b"]
     for key, names in kept.items():  # the rest takes longer, and shows no more
         params[key] = {name: params[key][name] for name in names}
     svm, b = params["problems"]["svm"], params["programs"]["appendix_b"]
@@ -470,7 +470,7 @@ def test_new_entries_run_and_appear_everywhere(short):
         },
     }
     again = {"program": "b_without_leak", "reference": "appendix_a"}
-    params["ablations"]["again"] = params["ablations"]["logistic"] | again
+    params["ablations"] = {"again": params["ablations"]["logistic"] | again}
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     repro(folder, "survey", "charts", "figure_ablation@again", "figure_survey")
     for name in ("plane_svm/numpy", "plane_svm/on_the_plane", "logistic/b_without_leak"):
