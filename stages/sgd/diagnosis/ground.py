@@ -17,7 +17,7 @@ from stages.sgd.recipes.fields import Data
 from stages.sgd.recipes.recipe import Recipe
 
 SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
-ENTRIES = 50_000  # of a ground's memory
+ENTRIES = 30_000  # of a ground's memory
 ROOM = 10_000_000  # first values of candidates by the thousand that are kept
 FOLLOWED = ("", "numpy", "own", "python", "default_rng", "torch")  # by an order: nothing, or these
 SLACK = 1e-9  # relative: what rounding may do to a value on its way
