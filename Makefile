@@ -63,6 +63,5 @@ requirements: ## Resolve the ranges of pyproject.toml afresh and pin what they g
 
 $(BIN)/.installed: requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
-	$(BIN)/python -m compileall -q -j 0 .venv/lib  # on all cores, which pip does not
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
