@@ -5,7 +5,6 @@ the chart stands under, its `title`, and `see`, what there is to see.
 """
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
 OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
 RECORDED = {"": "as submitted", "right": "the right program", "best": "the best recipe"}
-FOLDERS = ("ablations", "curves", "curves_of_others", "rates", "recorded_curves")
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
 
@@ -36,11 +34,10 @@ def main() -> None:
     say so, one that the report, the protocol or other authors use.
     `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
-    for folder in FOLDERS:  # one may stay empty, and is no less an output
-        Path(f"plots/{folder}").mkdir(parents=True, exist_ok=True)
     problems = parameters.load_copy("problems", dict[Name, Problem])
     programs = parameters.load_copy("programs", dict[Name, Program])
     titles = {name: problem.title or name.replace("_", " ") for name, problem in problems.items()}
+    curves, curves_of_others = {}, {}
     for problem, title in titles.items():
         protocol = {
             label: thinned(label, f"data/runs/{problem}/{key}") for key, label in LIBRARIES.items()
@@ -52,22 +49,27 @@ def main() -> None:
                 group = others if OTHER.match(name) else report
                 group[label] = thinned(label, f"data/programs/{name}")
         words = (title, f"{title}: the protocol and the report", compared(report))
-        write(f"plots/curves/{problem}.csv", words, pd.concat(report.values()))
+        curves[problem] = words, pd.concat(report.values())
         if others:
             table = pd.concat([protocol["PyTorch"], *others.values()])
             words = (title, f"{title}: other authors", ranked(others))
-            write(f"plots/curves_of_others/{problem}.csv", words, table)
-    for name, pair in parameters.load_copy("ablations", dict[Name, dict[Name, Name]]).items():
-        words, table = ablation(titles[pair["problem"]], name)
-        write(f"plots/ablations/{name}.csv", words, table)
-    for name in parameters.load_copy("submissions", dict[Name, dict[str, object]]):
-        words, table = recorded(name)
-        write(f"plots/recorded_curves/{name}.csv", words, table)
-    for problem, found in files.read_json("metrics/sweep.json").items():
-        words, table = rates(titles[problem], found, used(problem, problems[problem], programs))
-        write(f"plots/rates/{problem}.csv", words, table)
-    words, table = costs(titles)
-    write("plots/costs.csv", words, table)
+            curves_of_others[problem] = words, table
+    pairs = parameters.load_copy("ablations", dict[Name, dict[Name, Name]])
+    submissions = parameters.load_copy("submissions", dict[Name, dict[str, object]])
+    sweep = files.read_json("metrics/sweep.json")
+    charts = {
+        "curves": curves,
+        "curves_of_others": curves_of_others,
+        "ablations": {n: ablation(titles[pair["problem"]], n) for n, pair in pairs.items()},
+        "recorded_curves": {name: recorded(name) for name in submissions},
+        "rates": {p: rates(titles[p], found, used(p, problems[p], programs))
+                  for p, found in sweep.items()},
+    }  # fmt: skip
+    for folder, tables in charts.items():
+        files.make_folder(f"plots/{folder}")  # which may stay empty, and is no less an output
+        for name, chart in tables.items():
+            write(f"plots/{folder}/{name}.csv", *chart)
+    write("plots/costs.csv", *costs(titles))
     files.say("plots/curves", f"{len(titles)} problems, {len(programs)} programs")
 
 

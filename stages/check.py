@@ -1,6 +1,5 @@
 """Check params.yaml, names first, before anything else runs: python -m stages.check."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -14,7 +13,7 @@ TAKEN = {  # under metrics/ by what is not a problem, and under a problem by wha
     "problems": ("ablation", "claims", "submissions"),
     "programs": ("certificate", "details", "exact", "numpy", "torch"),
 }
-SHARED = (
+SHARED = (  # folders that stages write into, and others read, be there any such stages or not
     "data/programs",
     "data/runs",
     "metrics/ablation",
@@ -73,8 +72,8 @@ def main() -> None:
     for name, entries in sections.items():
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
         files.write_text(parameters.COPY.format(name), text)
-    for folder in SHARED:  # which stages write into, and others read, be there any or not
-        Path(folder).mkdir(parents=True, exist_ok=True)
+    for folder in SHARED:
+        files.make_folder(folder)
     files.write_text("data/checked.txt", "params.yaml can be run\n")
     files.say("data/checked.txt", f"{len(problems)} problems and {len(programs)} programs")
 

@@ -112,42 +112,31 @@ class Program:
         law, stream = self.get("start.law", "linear"), self.get("start.stream", "own")
         if stream == "before":
             return [float(v) for v in self.given]
-        count, more = len(self.phi(self.X[0])), int(self.follows)
+        sizes, scales = [len(self.phi(self.X[0])), int(self.follows)], None
         if self.model == "two_layer":
-            count, more = 50, 100
-        drawn = count if self.get("start.bias", "drawn") == "zero" else count + more
-        if self.model == "two_layer" and drawn == count:
-            drawn = 100  # a and u; b is put between them
-        if law == "zeros":
-            theta = [0.0] * drawn
-        elif law == "ones":
-            theta = [1.0] * drawn
-        elif law == "normal":
-            scale = self.get("start.scale", 1.0)
-            one = {
-                "python": lambda: self.python.gauss(0.0, scale),
-                "default_rng": lambda: scale * self.default_rng.standard_normal(),
-            }.get(stream, lambda: scale * self.stream.standard_normal())
-            theta = [one() for _ in range(drawn)]
-        elif law == "uniform":
-            low, high = self.get("start.low", 0.0), self.get("start.high", 1.0)
-            one = {"python": self.python.random, "default_rng": self.default_rng.random}
-            one = one.get(stream, self.stream.random_sample)
-            theta = [low + (high - low) * one() for _ in range(drawn)]
-        elif law == "network":
+            sizes = [50, 50, 50]
+        if law == "network":
             scales = [self.get("start.scales", {})[part] for part in "abu"]
-            if drawn == 100:
-                del scales[1]
-            one = {
-                "python": lambda: self.python.gauss(0.0, 1.0),
-                "default_rng": self.default_rng.standard_normal,
-            }.get(stream, self.stream.standard_normal)
-            theta = [scale * one() for scale in scales for _ in range(50)]
-        if self.get("start.bias", "drawn") == "first" and self.follows:
-            theta = theta[1:] + theta[:1]
-        if self.model == "two_layer" and drawn == 100:
-            return [*theta[:50], *[0.0] * 50, *theta[50:]]
-        return theta + [0.0] * (count + more - drawn)
+        low, high = self.get("start.low", 0.0), self.get("start.high", 1.0)
+        normal = {
+            "python": lambda: self.python.gauss(0.0, 1.0),
+            "default_rng": self.default_rng.standard_normal,
+        }.get(stream, self.stream.standard_normal)
+        uniform = {"python": self.python.random, "default_rng": self.default_rng.random}
+        uniform = uniform.get(stream, self.stream.random_sample)
+
+        def one(part):
+            if law in ("zeros", "ones"):
+                return float(law == "ones")
+            if law == "uniform":
+                return low + (high - low) * uniform()
+            return (scales[part] if scales else self.get("start.scale", 1.0)) * normal()
+
+        bias, theta = self.get("start.bias", "drawn"), []
+        for part, size in enumerate(sizes):
+            left_out = part == 1 and bias == "zero"
+            theta += [0.0 if left_out else one(part) for _ in range(size)]
+        return theta[1:] + theta[:1] if bias == "first" and self.follows else theta
 
     def order(self):
         """Yield each epoch's list of batches."""

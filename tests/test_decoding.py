@@ -196,7 +196,7 @@ def test_the_probability_of_an_order(fields, order, expected, scratch):
 
 
 def test_curves_that_share_what_was_tried_are_explained_alike(search):
-    shorter = search.model_copy(update={"at_once": 1, "most": 300, "replicas": 16, "steps": 60})
+    shorter = search.model_copy(update={"most": 300, "replicas": 16, "steps": 60})
     kept, log = {}, {"value": "sampled", "every": "epoch"}
     for seed in (7, 8):
         fields = {"start": {"law": "uniform", "stream": "own"}, "order": {"seed": seed}}

@@ -18,6 +18,7 @@ from conftest import ROOT, command, copy_pipeline, declared, git, shorten
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from stages.check import SHARED
 from stages.common.parameters import COPY
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -521,6 +522,13 @@ def imports(path):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= names if folder.is_dir() else {node.module}
     return found
+
+
+def test_folders_that_stages_share_are_made_before_any_writes_into_them(stages):
+    outs = set().union(*(stage.outs for stage in stages))
+    read = set().union(*(stage.files for stage in stages)) - outs
+    around = {folder for folder in read if any(out.startswith(f"{folder}/") for out in outs)}
+    assert around - {"metrics"} == set(SHARED)  # which is made with what is in it
 
 
 def test_arrows_point_one_way():

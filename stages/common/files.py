@@ -209,6 +209,14 @@ def write_json(path: str, values: Mapping[str, object]) -> None:
     write_text(path, f"{text}\n")
 
 
+def make_folder(path: str) -> None:
+    """Make a folder where there is none; raises InputError where there can not be one."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made: {error.strerror}") from None
+
+
 def write_text(path: str, text: str) -> None:
     """Write a text file."""
     with _whole(path) as file:
@@ -236,15 +244,7 @@ def write_arrays(path: str, **arrays: np.ndarray) -> None:
 
 
 def write_figure(path: str, figure: object) -> None:
-    """Write a PNG that carries neither date nor version.
-
-    Parameters
-    ----------
-    path : str
-        File to write.
-    figure : matplotlib.figure.Figure
-        Picture to draw.
-    """
+    """Write a `matplotlib.figure.Figure` as a PNG that carries neither date nor version."""
     with _whole(path) as file:
         figure.savefig(file, format="png", metadata={"Software": None})
 

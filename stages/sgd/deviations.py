@@ -51,7 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "start.stream": ("the stream seeded again", "the stream is seeded again before θ₀"),
     "order.law": ("the order of the examples", "the examples come {}"),
     "order.examples": ("examples never drawn", "only the first {} examples can be drawn"),
-    "order.reseeded": ("the stream seeded again", "the examples of the first {} steps come again"),
+    "order.reseeded": ("the same examples again", "the examples of the first {} steps come again"),
     "schedule": ("the schedule", "the learning rate is not constant: {}"),
     "log.value": ("another quantity logged", "what is logged is {}"),
     "log.loss": ("another loss logged", "what is logged is the {} loss"),
@@ -67,7 +67,7 @@ SPECIAL = {  # where the sentence above would not do
     ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
     ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
     ("order.reseeded", "epoch"): (
-        "the stream seeded again",
+        "the same examples again",
         "the generator is seeded again each epoch: the same examples come again",
     ),
     ("steps", 1): ("the steps an epoch", "an epoch is one step, not as many as there are examples"),
@@ -226,8 +226,9 @@ def _plain(value: Any) -> Any:
 def _matters(recipe: Recipe, field: str) -> bool:
     """Say whether a field has any effect beside the others."""
     if field == "steps":
-        epochal = recipe.log.every == "epoch" or recipe.order.law in PERMUTED
-        return recipe.steps is not None and (epochal or recipe.schedule.unit == "epoch")
+        epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
+        epochal |= "epoch" in (recipe.log.every, recipe.schedule.unit)
+        return recipe.steps is not None and epochal
     if field.startswith("intercept"):
         alike = len(set(dict(recipe.sources).values())) == 1
         return alike == (field == "intercept")

@@ -9,6 +9,8 @@ from pydantic import Field
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Count, Positive, Replicas, Section
 
+KEPT = 40  # candidates that are compared at full length
+
 
 class Rates(Section):
     """Learning rates between which one is solved for, and those that programs have.
@@ -108,9 +110,6 @@ class Scored(NamedTuple):
     rate: float
     score: float
     fit: float = 0.0
-
-
-KEPT = 40  # candidates that are compared at full length
 
 
 def best_of(found: Sequence[Scored], most: int = KEPT) -> list[Scored]:

@@ -35,8 +35,8 @@ NEGLIGIBLE = 10.0  # how much less a log score may be than the best in the last 
 LAST = 24, 5  # candidates and rivals of the last comparison
 WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
 BETWEEN = (0.68, 0.82, 1.2, 1.47)
-ORDERS = ("order.law", "order.reseeded")
 FINE = (0.9, 0.95, 1.05, 1.1)
+ORDERS = ("order.law", "order.reseeded")  # which make what is logged of each step less noisy
 
 
 class Laws(Quest):
@@ -91,25 +91,22 @@ class Laws(Quest):
     def _calmer(
         self, near: list[tuple[Option, ...]], other: list[tuple[Option, ...]]
     ) -> Iterator[list[tuple[tuple[Option, ...], float]]]:
-        """Yield what orders examples or matters to batches alone, and this with sizes of batches.
+        """Yield other orders of examples; then batches, with these or with what they alone have.
 
-        Beside the log of each step's loss, whose noise is less then, so that without them a
-        smoother log looks nearer; sizes where the best choices start, unless one learning rate is
-        tried, and beside the best choice.
+        Each beside the log of single steps' losses, whose noise is less then, so that without it a
+        smoother log looks nearer. Batches where the best choices start, or of one learning rate
+        anywhere, and beside the best choice.
         """
         starts = {id(start) for start, *_ in (*near, *other)}
         kept = starts if self.rate else {id(start) for start, *_ in near}
-        choices, build, alone = (
-            self.vocabulary.choices,
-            self.vocabulary.build,
-            self.vocabulary.alone,
-        )
-        noisy = [c for c in choices if id(c[0]) in starts and build(c).log.value == "sampled"]
-        sizes = [o for o in self.vocabulary.options if o.kind in ("batch.size", "batch")]
+        known = self.vocabulary
+        sampled = [c for c in known.choices if known.build(c).log.value == "sampled"]
+        noisy = [c for c in sampled if id(c[0]) in starts]
+        sizes = [o for o in known.options if o.kind in ("batch.size", "batch")]
         begun = [*near[:1], *(c for c in noisy if id(c[0]) in kept and c not in near[:1])]
         for some in (noisy, [(*c, o) for c in begun for o in sizes]):
             longer = self._longer([(options, self.grid) for options in some])
-            yield [p for p in longer if p[0][-1].kind in ORDERS or not alone[id(p[0][-1])]]
+            yield [p for p in longer if p[0][-1].kind in ORDERS or not known.alone[id(p[0][-1])]]
 
     def _deeper(
         self, begun: list[tuple[tuple[Option, ...], list[float]]], kept: Sequence[int] = FIRST

@@ -148,7 +148,7 @@ class Vocabulary:
         """Say whether a field has any effect beside the others."""
         head, _, tail = field.partition(".")
         legacy = recipe.order.generator in ("numpy", "own")
-        epochal = recipe.order.law in PERMUTED
+        epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
         return {
             "penalty": recipe.penalised > 0
             and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)

@@ -112,6 +112,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "order.floored goes with order.law replacement or blocks",
         ),
         (
+            order.reseeded is not None and order.law in ("permutation", "in_place", "cyclic"),
+            "order.reseeded goes with order.law replacement, distinct, reshuffle or blocks",
+        ),
+        (
             order.generator == "dataloader" and order.law != "reshuffle",
             "order.generator dataloader goes with order.law reshuffle",
         ),

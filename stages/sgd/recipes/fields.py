@@ -159,7 +159,7 @@ class Order(Section):
         An index below n is ⌊n U⌋, U ~ U(0, 1): `int(n * random())`, as `random.choices` does it.
     reseeded : int or 'epoch', optional
         The generator is seeded again after so many steps, or each epoch: the same examples come
-        again, while θ goes on.
+        again, while θ goes on. Of a law that draws all of an epoch or a step anew.
     """
 
     law: Literal[

@@ -50,9 +50,8 @@ class Choices(Section):
     accumulate : bool
         The gradient is not zeroed between steps.
     epochs, updates : int
-        How long: so many epochs of `steps` steps each, by default ⌊n/B⌋, ⌈n/B⌉ if the last
-        batch is not dropped; or so many steps
-        in all, the last epoch as long as is left.
+        How long: so many epochs of `steps` steps each, by default ⌊n/B⌋, or ⌈n/B⌉ if the last
+        batch is not dropped; or so many steps in all, the last epoch as long as is left.
     checkpoint : int, optional
         Epochs from one saved θ to the next.
     """
