@@ -82,6 +82,6 @@ def _explained(
     return told | {
         "learning_rate": best.recipe.learning_rate,
         "probability": best.probability,
-        "others": len(credible(answer.found)) - 1,
+        "others": len(credible(answer.found, answer.verdict)) - 1,
         "words": [d.words for d in deviations(best.recipe, asked)],
     }

@@ -206,7 +206,7 @@ def read_curve(path: str) -> Curve:
 def write(name: str, stated: Problem, section: Section, curve: Curve, answer: Answer) -> None:
     """Write the row, the evidence and the series."""
     asked, (verdict, found, tried, used, fit, methods, read) = stated.recipe(1), answer
-    sure = credible(found) if verdict != "not at all" else []
+    sure = credible(found, verdict) if verdict != "not at all" else []
     recipes, shares = [], {}
     for explanation in sure:
         deviant = deviations(explanation.recipe, asked)

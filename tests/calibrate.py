@@ -28,10 +28,10 @@ import yaml
 from pydantic import ValidationError
 
 from stages.common import parameters
-from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.diagnosis.candidates import Curve, Search, overlap, spelled
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.rivals import METHODS
-from stages.sgd.diagnosis.vocabulary import STREAM, overlap
+from stages.sgd.diagnosis.vocabulary import STREAM
 from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, explain
 from stages.sgd.diagnosis.ways import unseeded as unseeded_by
 from stages.sgd.parts import datasets
@@ -79,14 +79,16 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
             changes |= {"log.value": "sampled", "log.moment": "before"}
         taken = []
         fields = [f for f in search.deviations if f not in ("log.value", "log.moment", "log.every",
-                  "start.stream", "order.generator", "order.seed")]  # fmt: skip
+                  "start.stream", "start.seed", "order.generator", "order.seed",
+                  "order")]  # fmt: skip
         for _ in range(rng.randrange(most + 1)):
             field = rng.choice(fields)
             value = rng.choice(search.deviations[field])
+            more = spelled(field, value)
             shown = seeded or STREAM.get(field) != value
-            if shown and not any(overlap(field, other) for other in taken):
-                taken.append(field)
-                changes[field] = value
+            if shown and not any(overlap(f, other) for f in more for other in taken):
+                taken += more
+                changes |= more
         program = nested(changes) | {"learning_rate": rng.choice(rates)}
         program |= {"updates": STEPS} if unit == "step" else {"epochs": EPOCHS}
         if any(o in program.get("order", {}) for o in ("skipped",)) and not seeded:

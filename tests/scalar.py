@@ -338,8 +338,10 @@ class Program:
                 step += 1
                 seen.append(batch)
             if every == "epoch":
-                summed = value == "sampled" and self.get("log.reduction", "mean") == "sum"
-                values = [sum(values) / (1 if summed else len(values))]
+                reduction = self.get("log.reduction", "mean") if value == "sampled" else "mean"
+                many = [len(batch) if reduction == "examples" else 1 for batch in epoch]
+                whole = sum(m * v for m, v in zip(many, values, strict=True))
+                values = [whole / (1 if reduction == "sum" else sum(many))]
             logged += values
         logged = [self.get("log.factor", 1.0) * v for v in logged]
         return {"initial": self.theta, "seen": seen, "logged": logged, "final": theta}

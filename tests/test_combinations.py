@@ -110,6 +110,8 @@ REFUSED = [
     ("svm", {"log": {"loss": "squared"}}, "log.loss squared goes with"),
     ("svm", {"log": {"reduction": "sum", "every": 3}}, "log.reduction sum goes with log.every"),
     ("svm", {"log": {"reduction": "sum", "value": "worst_margin"}}, "log.reduction sum goes with"),
+    ("svm", {"log": {"reduction": "examples", "every": 3}}, "examples goes with log.value sampled"),
+    ("svm", {"log": {"reduction": "examples", "value": "objective"}}, "and log.every epoch"),
     (
         "svm",
         {"order": {"law": "blocks", "examples": 8}, "batch": {"size": 9}},
@@ -209,6 +211,15 @@ def test_words(changes, name, words):
         ({"steps": 4}, ["steps"]),
         ({"batch": {"drop_last": False}, "order": "cyclic"}, ["order.law"]),
         ({"batch": {"size": 7, "drop_last": False}}, ["batch.size"]),
+        ({"log": {"reduction": "examples"}, "order": "cyclic"}, ["order.law"]),
+        (
+            {
+                "log": {"reduction": "examples"},
+                "batch": {"size": 7, "drop_last": False},
+                "order": "cyclic",
+            },
+            ["batch.size", "batch.drop_last", "order.law", "log.reduction"],
+        ),
         (
             {"batch": {"size": 7, "drop_last": False}, "order": "cyclic"},
             ["batch.size", "batch.drop_last", "order.law"],

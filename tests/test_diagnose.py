@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import scalar
+import torch
 import write_submissions
 import yaml
 from calibrate import (
@@ -30,7 +31,14 @@ from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis import intervals
 from stages.sgd.diagnosis.candidates import Curve, Option, Scored, Search, unlike
 from stages.sgd.diagnosis.columns import Columns
-from stages.sgd.diagnosis.explanations import Answer, Explanation, bands, judged, sentence
+from stages.sgd.diagnosis.explanations import (
+    Answer,
+    Explanation,
+    bands,
+    credible,
+    judged,
+    sentence,
+)
 from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Laws
@@ -194,6 +202,65 @@ def test_a_program_whose_epochs_end_with_a_short_batch_is_found(way, seed, verdi
     answer = explain(case, [way])
     assert answer.verdict == verdict
     assert slips(answer.found[0].recipe, "logistic") == slips(recipe, "logistic")
+
+
+@pytest.mark.parametrize(("seed", "slip"), [(0, "accumulate"), (42, None)])
+def test_a_program_of_pytorch_in_single_precision_is_found(seed, slip):
+    """With its own layer, loader and optimizer, and six digits of what `loss.item()` says."""
+    drawn = datasets.draw(section("gaussian"))
+    X, y = (torch.tensor(part, dtype=torch.float32) for part in drawn[:2])
+    torch.manual_seed(seed)
+    layer, logged = torch.nn.Linear(20, 1), []
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.05)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, y), 5, shuffle=True)
+    for _ in range(30):
+        for features, labels in loader:
+            if slip is None:
+                optimizer.zero_grad()
+            margins = labels * layer(features)[:, 0]
+            loss = torch.nn.functional.softplus(-margins).mean()
+            loss.backward()
+            optimizer.step()
+            logged.append(f"{loss.item():.6f}")
+    curve = make("step", range(1, len(logged) + 1), logged)
+    search = parameters.load("search", Search)
+    kept = ("batch.size", "order", "accumulate", "start.seed", "precision", "intercept")
+    start = [{"law": "linear", "stream": "torch"}]
+    fewer = {"deviations": {k: search.deviations[k] for k in kept}}
+    fewer["choices"] = search.choices.model_copy(update={"start": start})
+    (found,) = digits_of("logistic", curve, search.model_copy(update=fewer)).found
+    recipe = found.recipe
+    assert recipe.start.seed == (seed or None)
+    assert (recipe.order.law, recipe.order.generator) == ("reshuffle", "dataloader")
+    assert (recipe.learning_rate, recipe.batch.size) == (0.05, 5)
+    assert (recipe.accumulate, recipe.precision) == (slip is not None, "float32")
+
+
+@pytest.mark.parametrize(
+    ("stated", "left"),
+    [
+        ({}, {"batch.size": 8, "batch.drop_last": False}),
+        ({"size": 8}, {"batch.drop_last": False}),
+        ({"size": 6}, None),
+    ],
+)
+def test_several_fields_of_a_section_are_tried_as_one_beside_what_is_stated(stated, left):
+    search = parameters.load("search", Search)
+    curve = make("step", range(1, 4), ["0.5"] * 3)
+    entry = {"problem": "logistic", "dataset": "gaussian"} | ({"batch": stated} if stated else {})
+    case = diagnose.case_of(
+        diagnose.Submission(**entry), load_problem("logistic"), search, section("gaussian"), curve
+    )
+    options = case.quest(search, seeded=True)[0].vocabulary.options
+    short = [o.changes for o in options if "batch.drop_last" in o.changes]
+    drawn = {"order.law": "reshuffle", "order.generator": "dataloader"}
+    whole = drawn | {"log.reduction": "examples"}
+    assert short == ([left, whole | left] if left else [])
+    (loader,) = (o for o in options if o.changes == drawn)
+    (law,) = (o for o in options if o.changes == {"order.law": "cyclic"})
+    (skipped,) = (o for o in options if o.kind == "order.skipped")
+    assert loader.clashes(law)
+    assert not loader.clashes(skipped)
 
 
 def test_a_network_that_is_said_to_start_otherwise_has_not_its_problems_scales():
@@ -555,6 +622,19 @@ def test_the_sentence_says_where_the_order_was_read_off_the_curve():
         "30 values of your curve are explained to the last digit, its examples in an order that "
         "the curve itself tells, by a learning rate of 0.1 and no deviation at all."
     )
+
+
+def test_the_sentence_says_that_single_precision_carries_fewer_digits():
+    one = {"recipe": {"precision": "float32"}, "learning_rate": 0.1, "deviations": []}
+    assert sentence("exactly", [one], {}, 30, 7).startswith(
+        "30 values of your curve are explained to the digits that single precision carries by a "
+    )
+
+
+def test_the_listed_recipes_hold_most_of_the_probability():
+    found = [Explanation(None, p) for p in (0.92, 0.04, 0.035, 0.005)]
+    assert len(credible(found)) == 1
+    assert len(credible(found, "exactly")) == 3
 
 
 def test_the_sentence_names_the_methods_that_no_recipe_can_say():

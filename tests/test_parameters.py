@@ -56,6 +56,16 @@ SECTIONS = {
 DELETE = object()
 
 BAD = [  # key, value, the key that the message names, what it says is allowed
+    ("search.deviations", {"ordr": [1]}, None, "ordr is no field of a recipe that is searched"),
+    ("search.deviations", {"replicas": [3]}, None, "replicas is no field of a recipe"),
+    ("search.deviations", {"steps.many": [3]}, None, "steps has no fields"),
+    ("search.deviations", {"batch.size": [0]}, None, "batch.size = 0: Input should be greater"),
+    ("search.deviations", {"order": [{"lwa": "cyclic"}]}, None, "order.lwa = 'cyclic': Extra"),
+    ("search.deviations", {"order": [{1: 2}]}, None, "order.1 = 2: Extra inputs"),
+    ("search.deviations", {"gd": [{"batch.size": 30, "order.law": 1}]}, None, "order.law = 1: "),
+    ("search.deviations", {"gd": [{"size": 30}]}, None, "gd is no field of a recipe"),
+    ("search.choices.start", [{"law": "one"}], None, "start.law = 'one': Input should be"),
+    ("search.unseeded.order", [{"seeds": 1}], None, "order.seeds = 1: Extra inputs"),
     ("problems.svm.learning_rate", -1.0, None, "greater than 0"),
     ("problems.svm.learning_rate", 0, None, "greater than 0"),
     ("problems.svm.learning_rate", "small", None, "valid number"),

@@ -68,7 +68,7 @@ def random_fields(rng, problem):
     log = {"value": one(["sampled", "objective", "held_out", "worst_margin"])}
     log |= {"loss": one(["logistic", "hinge", "squared"]), "moment": one(["before", "after"])}
     log |= {"every": one([1, 3, "epoch"]), "phase": one(["first", "last"])}
-    log |= {"reduction": one(["mean", "sum"]), "factor": one([1.0, 2.0, 1 / 30])}
+    log |= {"reduction": one(["mean", "sum", "examples"]), "factor": one([1.0, 2.0, 1 / 30])}
     fields["log"] = some(0.5, **log, start=one([True, False]))
     sometimes(0.3, "update", one(["u_b_a", "a_b_u"]))
     sometimes(0.15, "accumulate", True)

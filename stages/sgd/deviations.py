@@ -66,6 +66,10 @@ SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
     ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
     ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
+    ("log.reduction", "examples"): (
+        "means over examples",
+        "the logged losses are averaged over an epoch's examples, not over its steps",
+    ),
     ("order.reseeded", "epoch"): (
         "the same examples again",
         "the generator is seeded again each epoch: the same examples come again",
@@ -234,4 +238,6 @@ def _matters(recipe: Recipe, field: str) -> bool:
         return alike == (field == "intercept")
     if field == "batch.drop_last":
         return recipe.batch.size > 1 and recipe.order.law in EPOCHAL
+    if (field, recipe.log.reduction) == ("log.reduction", "examples"):
+        return not recipe.batch.drop_last and _matters(recipe, "batch.drop_last")
     return field != "batch.reduction" or recipe.batch.size > 1

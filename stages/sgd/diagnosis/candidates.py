@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Count, Positive, Replicas, Section
 
+# Of a recipe, what the problem sets, or the curve.
+SET = ("objective", "dataset", "replicas", "learning_rate", "epochs", "updates", "checkpoint")
 KEPT = 40  # candidates that are compared at full length
 
 
@@ -34,6 +36,13 @@ class Unseeded(Section):
 
     start: list[dict[str, Any]]
     order: list[dict[str, Any]]
+
+    @field_validator("*")
+    @classmethod
+    def _known(cls, some: list[dict[str, Any]], about: ValidationInfo) -> list[dict[str, Any]]:
+        for one in some:
+            checked(spelled(str(about.field_name), one))
+        return some
 
 
 class Free(Unseeded):
@@ -65,7 +74,8 @@ class Search(Section):
         What a candidate must choose and no problem asks for, where its program was seeded and
         where it was not.
     deviations : dict
-        For each field the values to try. Fields and values are ordered by how common they are.
+        For each field the values to try, or what `spelled` takes. They are ordered by how common
+        they are.
     """
 
     at_once: Annotated[int, Field(ge=0, le=4)]
@@ -78,6 +88,14 @@ class Search(Section):
     unseeded: Unseeded
     deviations: dict[str, list[Any]]
 
+    @field_validator("deviations")
+    @classmethod
+    def _known(cls, deviations: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        for field, values in deviations.items():
+            for value in values:
+                checked(spelled(field, value))
+        return deviations
+
 
 class Option(NamedTuple):
     """Fields that a candidate may set.
@@ -85,7 +103,7 @@ class Option(NamedTuple):
     Attributes
     ----------
     kind : str
-        `start`, `order` or `log` for a choice, else the field's name.
+        `start`, `order` or `log` for a choice, else the field's name, or the first of several.
     changes : dict
         Dotted fields and their values.
     odds : float
@@ -97,9 +115,62 @@ class Option(NamedTuple):
     odds: float
 
     @property
+    def deviates(self) -> bool:
+        """Whether it is a deviation, and no choice."""
+        return self.kind in self.changes
+
+    def clashes(self, other: "Option") -> bool:
+        """Say whether both set the same, or one what is a part of the other's."""
+        return any(overlap(one, two) for one in self.changes for two in other.changes)
+
+    @property
     def far(self) -> bool:
         """Whether it makes another curve of any candidate: of another size, or of single steps."""
-        return self.kind in ("log.reduction", "log.factor") or self.changes == {"steps": 1}
+        much = {"log.reduction": "sum"}, {"steps": 1}
+        return self.kind == "log.factor" or self.changes in much
+
+
+def spelled(field: str, value: Any) -> dict[str, Any]:
+    """Return the dotted fields that a value of `deviations` sets, and their values.
+
+    A mapping sets several fields: of the section that it stands under, or dotted ones of any.
+    """
+    if "." in field or not isinstance(value, dict):
+        return {field: value}
+    return {f"{t}" if "." in f"{t}" else f"{field}.{t}": v for t, v in value.items()}
+
+
+def parsed(field: str, value: Any) -> Any:
+    """Return a value of a dotted field as its section has it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such field, or it can not have the value.
+    """
+    head, _, tail = field.partition(".")
+    if head not in Recipe.model_fields or head in SET:
+        raise ValueError(f"{head} is no field of a recipe that is searched")
+    known = Recipe.model_fields[head]
+    if not tail:
+        return TypeAdapter(Annotated[known.annotation, "", *known.metadata]).validate_python(value)
+    if not isinstance(known.default, Section):
+        raise ValueError(f"{head} has no fields")
+    return getattr(type(known.default).model_validate({tail: value}), tail)
+
+
+def checked(changes: dict[str, Any]) -> None:
+    """Raise ValueError, which names the field, if a field can not have its value."""
+    for field, value in changes.items():
+        try:
+            parsed(field, value)
+        except ValidationError as error:
+            raise ValueError(f"{field} = {value!r}: {error.errors()[0]['msg']}") from None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Say whether two dotted fields are the same, or one is a part of the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 class Scored(NamedTuple):

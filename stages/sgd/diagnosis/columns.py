@@ -198,7 +198,8 @@ def _columns(thetas: Sequence[np.ndarray], size: int) -> np.ndarray:
 
 def plain(recipe: Recipe) -> bool:
     """Say whether what is logged is the loss of each step, which a trainer returns."""
-    return (recipe.log.value, recipe.log.moment) == ("sampled", "before")
+    log = recipe.log
+    return (log.value, log.moment) == ("sampled", "before") and log.reduction != "examples"
 
 
 def divisors(recipe: Recipe, windows: np.ndarray) -> np.ndarray:

@@ -66,10 +66,11 @@ class Crowd:
         self.known: dict[Sequence[str], tuple[np.ndarray, np.ndarray]] = {}
         self.made: dict[int, Recipe] = {}
         self.said: dict[Sequence[str], dict[int, Any]] = {}
-        heads = np.array([o.kind.partition(".")[0] for o in whole])
+        heads = [{field.partition(".")[0] for field in o.changes} for o in whole]
         radix = (len(heads) + 1) ** np.arange(sets.shape[1], dtype=np.int64)
-        for head in dict.fromkeys(heads):  # other fields are the same in all
-            mine = np.where((heads == head)[sets], sets + 1, 0) @ radix
+        for head in sorted(set().union(*heads)):  # other fields are the same in all
+            sets_it = np.array([head in some for some in heads])
+            mine = np.where(sets_it[sets], sets + 1, 0) @ radix
             self.codes[head] = _small(pd.factorize(mine)[0])
         for name, (head, value) in DERIVED.items():
             some, which = self.each((head,))
@@ -181,7 +182,8 @@ class Everyone:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         choices = list({id(o): o for choice in vocabulary.choices for o in choice}.values())
-        self.whole, self.first = [*choices, *vocabulary.options], len(choices)
+        options = [o for o in vocabulary.options if o.kind != "precision"]  # which all are tried in
+        self.whole, self.first = [*choices, *options], len(choices)
         ids = [id(o) for o in self.whole]
         self.at = {one: n for n, one in enumerate(ids)}
         self.alone = np.array([vocabulary.alone[one] for one in ids])

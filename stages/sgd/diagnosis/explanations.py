@@ -14,6 +14,7 @@ from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
 CREDIBLE = 0.9
+CLASS = 0.99  # of those that write every digit, none of which a curve tells from the others
 UNFIT = 0.02  # a rank of the distance below it says that a candidate does not fit the curve
 NOTABLE = 0.05  # probability of a candidate whose fit counts
 REPLICAS = 50  # of the bands
@@ -97,10 +98,11 @@ def ranked(recipes: Sequence[Recipe], odds: np.ndarray) -> list[Explanation]:
     return [Explanation(recipes[n], float(shares[n])) for n in order]
 
 
-def credible(found: Sequence[Explanation]) -> list[Explanation]:
-    """Return the fewest that hold 90 % of the probability."""
+def credible(found: Sequence[Explanation], verdict: str = "in distribution") -> list[Explanation]:
+    """Return the fewest that hold 90 % of the probability, 99 % if each explains exactly."""
     total = np.cumsum([e.probability for e in found])
-    return list(found[: int(np.searchsorted(total, CREDIBLE)) + 1])
+    share = CLASS if verdict == "exactly" else CREDIBLE
+    return list(found[: int(np.searchsorted(total, share)) + 1])
 
 
 def told(recipe: Recipe, curve: Curve) -> Recipe:
@@ -177,6 +179,8 @@ def sentence(
         return f"{unlike}: what your program does differently is not among the known slips."
     how = "to the last digit" if verdict == "exactly" else "in distribution"
     best = recipes[0]
+    if best["recipe"].get("precision") == "float32":
+        how = "to the digits that single precision carries"
     if read:
         how += ", its examples in an order that the curve itself tells,"
     slips = [d["words"] for d in best["deviations"]]

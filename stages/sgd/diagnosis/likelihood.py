@@ -36,6 +36,7 @@ LAST = 24, 5  # candidates and rivals of the last comparison
 WIDE = (0.5, 0.6, 0.7, 0.8, 1.25, 1.4, 1.6, 2.0)  # beside a learning rate
 BETWEEN = (0.68, 0.82, 1.2, 1.47)
 FINE = (0.9, 0.95, 1.05, 1.1)
+GRID = [float(f"{digit}e{power}") for power in range(-4, 0) for digit in (1, 2, 5)]
 ORDERS = ("order.law", "order.reseeded")  # which make what is logged of each step less noisy
 
 
@@ -55,8 +56,8 @@ class Laws(Quest):
     ) -> None:
         super().__init__(*quest)
         self.refuted = refuted
-        rates = [float(f"{10 ** (k / 3):.1e}") for k in range(-12, 0)]
-        self.grid = [self.rate] if self.rate else rates
+        self.grid = [self.rate] if self.rate else GRID
+        self.listed = [*self.search.rates.common, *self.search.rates.others]
         self.steps = self.search.steps // (LESS if self.vocabulary.base.network else 1)
         self.seeds: dict[tuple[int, int], tuple[Recipe, dict[str, object]]] = {}
         self.least = 10 ** np.round(np.log10(np.median(np.abs(self.curve.values)) + 1e-6)) / 1000
@@ -102,7 +103,7 @@ class Laws(Quest):
         known = self.vocabulary
         sampled = [c for c in known.choices if known.build(c).log.value == "sampled"]
         noisy = [c for c in sampled if id(c[0]) in starts]
-        sizes = [o for o in known.options if o.kind in ("batch.size", "batch")]
+        sizes = [o for o in known.options if o.changes.keys() & {"batch.size", "batch.drop_last"}]
         begun = [*near[:1], *(c for c in noisy if id(c[0]) in kept and c not in near[:1])]
         for some in (noisy, [(*c, o) for c in begun for o in sizes]):
             longer = self._longer([(options, self.grid) for options in some])
@@ -169,7 +170,7 @@ class Laws(Quest):
         wide = [(s.options, r) for s in held[:STARTS] for r in self._near(s.rate, WIDE)]
         held = best_of([*held, *self._together(wide, replicas, steps)])
         leading = (*found[:STARTS], *held[:STARTS])
-        fine = [(s.options, r) for s in leading for r in self._near(s.rate, FINE)]
+        fine = [(s.options, r) for s in leading for r in self._near(s.rate, FINE, self.listed)]
         every = [*found, *held, *self._together(fine, replicas, steps)]
         best = unlike(every)
         if not best:
@@ -237,10 +238,15 @@ class Laws(Quest):
             return False
         return self.vocabulary.goes(choice, chosen)
 
-    def _near(self, rate: float, factors: Sequence[float]) -> list[float]:
-        """Return other learning rates around one, of two digits."""
-        found = {float(f"{f * rate:.1e}") for f in factors} if not self.rate else set()
-        return sorted(found - {rate})
+    def _near(
+        self, rate: float, factors: Sequence[float], listed: Sequence[float] = ()
+    ) -> list[float]:
+        """Return other learning rates around one: of two digits, and those listed between them."""
+        if self.rate:
+            return []
+        found = {float(f"{f * rate:.1e}") for f in factors}
+        between = {r for r in listed if min(factors) * rate < r < max(factors) * rate}
+        return sorted((found | between) - {rate})
 
     def _together(
         self,

@@ -21,6 +21,7 @@ from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
 LONGER = 6  # of many candidates that agree, so many are tried with one more option
+SINGLE = 4e-6  # by which two programs in single precision may differ, as they round otherwise
 SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
 
 
@@ -31,7 +32,7 @@ class Digits(Quest):
         super().__init__(*quest)
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
-        self.late = [o for o in self.vocabulary.options if o.kind in late]
+        self.late = [o for o in self.vocabulary.options if o.kind.partition(".")[0] in late]
         logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
         self.whole = {n for n in self.logs if logs[n].changes.get("log.value") == "objective"}
@@ -84,7 +85,7 @@ class Digits(Quest):
         order = ORDER if self.log in self.whole else ()  # an objective does not depend on it
         found = []
         for o in self.vocabulary.options:
-            update = o.kind in (*UPDATE, *LATE) or o.kind.partition(".")[0] in order
+            update = o.kind in UPDATE or o.kind.partition(".")[0] in (*LATE, *order)
             if o not in self.late and update == (which == "update"):
                 found.append(o)
         return found
@@ -232,8 +233,10 @@ class Digits(Quest):
                     state = state[0], np.ascontiguousarray(state[1][..., : columns.batch.size, :])
                 eta = np.array([points[n].star for n in some])
                 values, state = columns.values(eta, begin, end, state)
-                off = np.abs(values - self.curve.values[begin:end, None])
-                good = (off <= self.slack[begin:end, None]).all(axis=0)
+                wanted = self.curve.values[begin:end, None]
+                single = np.array([points[n].recipe.precision == "float32" for n in some])
+                slack = self.slack[begin:end, None] + SINGLE * (1 + np.abs(wanted)) * single
+                good = (np.abs(values - wanted) <= slack).all(axis=0)
                 some = [n for n, ok in zip(some, good, strict=True) if ok]
                 state = state[0], state[1][..., good]
                 begin = end
@@ -245,6 +248,8 @@ class Digits(Quest):
         more = []
         for c in sorted(found, key=lambda c: -c.odds)[:LONGER]:
             for option in self.vocabulary.options:
+                if option.kind == "precision":
+                    continue  # which has more room
                 factor = max(0.0, option.changes.get("gradient_factor", 0.0))
                 rate = c.star / factor if factor and not c.recipe.penalised else c.star
                 rate = float(f"{rate:.12g}")
@@ -256,7 +261,7 @@ class Digits(Quest):
                 recipe = self.vocabulary.recipe((*c.options, option))
                 if recipe is None and factor:
                     recipe = replace_unchecked(c.recipe, option.changes)
-                if recipe is not None:
+                if recipe not in (None, c.recipe):
                     more.append(Candidate((*c.options, option), recipe, rate, rate, rate))
         self.tried += len(more)
         return list(chain(found, self.agreed(more)))

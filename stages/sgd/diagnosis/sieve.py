@@ -55,9 +55,19 @@ class Sieve(Digits):
     def _fewest(self, sizes: Iterable[int]) -> list[Candidate]:
         with np.errstate(all="ignore"):
             for size in sizes:
-                if found := self.confirmed(self.passed(size)):
+                passed = self.passed(size)
+                if found := self.confirmed(passed) or self.confirmed(self._single(passed)):
                     return self.alike(found)
         return []
+
+    def _single(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return candidates in single precision, where the search may try it."""
+        return [
+            c._replace(options=(*c.options, o), recipe=self.vocabulary.build((*c.options, o)))
+            for o in self.vocabulary.options
+            if o.kind == "precision"
+            for c in candidates
+        ]
 
     def passed(self, size: int) -> list[Candidate]:
         """Return the candidates with so many deviations that nearly agree.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from stages.sgd.parts.logs import Logger, Setting, Table, own_objective, reduced, table_of
+from stages.sgd.parts.logs import Logger, Setting, Table, counts, own_objective, reduced, table_of
 from stages.sgd.parts.losses import LOSSES
 from stages.sgd.parts.models import Epoch, Examples, feature_count
 from stages.sgd.recipes.fields import Log
@@ -24,6 +24,10 @@ def logged(
     `judged` is what an objective is taken over. Without the log's factor, which follows.
     """
     log = recipe.log
+    if log.reduction == "examples":
+        each = logged(over_steps(recipe), where, judged, epoch, chosen, columns)
+        many, n = counts(epoch.examples[chosen][:, :, columns]), len(where.trained[1])
+        return each * many * recipe.steps_an_epoch(n) / n
     if log.value == "sampled" and log.moment == "before":
         return epoch.losses[chosen[:, None], columns]
     width = recipe_width(recipe, where)
@@ -71,6 +75,12 @@ def line(
         return found + square + eta * (twice + eta * steep)
 
     return value
+
+
+def over_steps(recipe: Recipe) -> Recipe:
+    """Return a recipe whose log is a mean over steps."""
+    log = recipe.log.model_copy(update={"reduction": "mean"})
+    return recipe.model_copy(update={"log": log})
 
 
 def recipe_width(recipe: Recipe, where: Setting) -> int:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import product
 from math import prod
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from stages.sgd.deviations import get, replace, replace_unchecked
-from stages.sgd.diagnosis.candidates import Curve, Option, Search
+from stages.sgd.diagnosis.candidates import Curve, Option, Search, overlap, parsed, spelled
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.logs import setting
 from stages.sgd.recipes.fields import EPOCHAL, PERMUTED
@@ -27,7 +27,8 @@ UPDATE = (  # fields that change the update, and not what is logged before it
 ORDER = ("batch", "order", "steps")  # sections that change which examples come
 LATE = ("schedule", "accumulate")  # which change nothing before the second update
 # What no curve of a program that nobody seeded shows: a field's one value, or any (None).
-STREAM = dict.fromkeys(("start.stream", "order.skipped", "order.seed", "order.generator"))
+STREAM = dict.fromkeys(("start.stream", "start.seed", "precision"))
+STREAM |= dict.fromkeys(f"order.{f}" for f in ("skipped", "seed", "generator"))
 STREAM |= {"order.law": "in_place", "order.floored": True, "start.bias": "first"}
 
 
@@ -68,11 +69,10 @@ class Vocabulary:
         self.sections: dict[Any, Any] = {}
         self.base, self.section = base, section
         self.options = [
-            Option(field, {field: value}, 1 / (3 + at) / (1 + rank))
+            Option(next(iter(changes)), changes, 1 / (3 + at) / (1 + rank))
             for at, (field, values) in enumerate(search.deviations.items())
-            if not self._known(field)
-            for rank, value in enumerate(parsed(base, field, v) for v in values)
-            if value != get(base, field) and (seeded or STREAM.get(field, ()) not in (None, value))
+            for rank, value in enumerate(values)
+            if (changes := self._changes(field, value, seeded))
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
         self.multiples = [f for f in factors if f and f > 0]
@@ -80,9 +80,13 @@ class Vocabulary:
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
 
-    def _known(self, field: str) -> bool:
-        return any(f"{f}.".startswith(f"{field}.") or f"{field}.".startswith(f"{f}.")
-                   for f in self.fixed)  # fmt: skip
+    def _changes(self, field: str, value: Any, seeded: bool) -> dict[str, Any]:
+        """Return what a value of a field sets; nothing if it may not be tried."""
+        values = {f: parsed(f, v) for f, v in spelled(field, value).items()}
+        changes = {f: v for f, v in values.items() if v != get(self.base, f)}
+        known = any(overlap(f, other) for f in changes for other in self.fixed)
+        shown = all(seeded or STREAM.get(f, ()) not in (None, v) for f, v in changes.items())
+        return changes if shown and not known else {}
 
     def _choices(self, kind: str, listed: dict[str, list[dict[str, Any]]]) -> list[Option]:
         found, seen = [], []
@@ -91,7 +95,7 @@ class Vocabulary:
             if kind == "start" and one.get("law") != "network":
                 fields["start.scales"] = None  # which go with that law
             try:
-                values = {f: parsed(self.base, f, v) for f, v in fields.items()}
+                values = {f: parsed(f, v) for f, v in fields.items()}
             except ValidationError:
                 continue
             stated = [f for f in values if f in self.fixed]
@@ -133,7 +137,7 @@ class Vocabulary:
             where = self.trained(recipe)
         except ValueError:
             return None
-        changed = [f for o in options for f in o.changes if o.kind == f]
+        changed = [f for o in options for f in o.changes if o.deviates]
         return recipe if all(self._matters(recipe, f, where) for f in changed) else None
 
     def trained(self, recipe: Recipe) -> int:
@@ -160,7 +164,8 @@ class Vocabulary:
             "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
         }.get(head, True) and {
             "batch.reduction": recipe.batch.size > 1,
-            "log.reduction": recipe.log.value != "sampled" or recipe.steps_an_epoch(trained) > 1,
+            "log.reduction": recipe.log.value != "sampled" or not recipe.batch.drop_last
+            or (recipe.log.reduction == "sum" and recipe.steps_an_epoch(trained) > 1),
             "log.loss": recipe.log.loss != recipe.objective.loss,
             "order.law": recipe.order.law not in ("blocks", "distinct") or recipe.batch.size > 1,
             "start.scale": recipe.start.law == "normal",
@@ -169,6 +174,7 @@ class Vocabulary:
             and (recipe.start.law, recipe.start.bias) != ("ones", "first"),
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
             or recipe.start.law != "zeros" or legacy,
+            "start.seed": recipe.start.stream not in ("own", "numpy", "before"),
             "order.generator": recipe.order.law != "cyclic",
             "order.reseeded": recipe.order.law not in EPOCHAL,
             "order.seed": recipe.order.law != "cyclic",
@@ -194,9 +200,7 @@ class Vocabulary:
         self.together = set()
         for n, one in enumerate(self.options):
             known = {k: [plain[id(o)] for o in choices if o.kind == k] for k in self.kinds}
-            for other in (*choices, *self.options[:n]):
-                if overlap(one.kind, other.kind) and other.kind not in self.kinds:
-                    continue
+            for other in (*choices, *(o for o in self.options[:n] if not one.clashes(o))):
                 recipe, others = made(other, one), known.get(other.kind, [])
                 if recipe is not None and recipe not in others:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
@@ -263,7 +267,7 @@ class Vocabulary:
         key = id(one), id(other)
         if key not in self.fits:
             both = self.alone[key[0]] and self.alone[key[1]]
-            free = other.kind in self.kinds or not overlap(one.kind, other.kind)
+            free = not (other.deviates and one.clashes(other))
             self.fits[key] = free and (not both or key in self.together)
         return self.fits[key]
 
@@ -283,17 +287,3 @@ class Vocabulary:
                 self.sections[key] = section, changes  # which stay, and so do their ids
             fields[head] = self.sections[key][0]
         return self.base.model_copy(update=fields | more)
-
-
-def overlap(one: str, other: str) -> bool:
-    """Say whether two dotted fields are the same, or one is a part of the other."""
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
-
-
-def parsed(base: Recipe, field: str, value: Any) -> Any:
-    """Return a value of a dotted field as its section has it; raises ValidationError."""
-    head, _, tail = field.partition(".")
-    if tail:
-        return getattr(type(getattr(base, head)).model_validate({tail: value}), tail)
-    known = Recipe.model_fields[head]
-    return TypeAdapter(Annotated[known.annotation, "", *known.metadata]).validate_python(value)

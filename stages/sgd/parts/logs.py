@@ -113,6 +113,11 @@ def reduced(recipe: Recipe, losses: np.ndarray, axis: int) -> np.ndarray:
     return losses.sum(axis=axis) if recipe.log.reduction == "sum" else losses.mean(axis=axis)
 
 
+def counts(examples: np.ndarray) -> np.ndarray:
+    """Return how many examples each step has, shape (T, R), of examples (T, B, R)."""
+    return (examples >= 0).sum(axis=1)
+
+
 def _network(theta: np.ndarray, x: float) -> np.ndarray:
     a, b, u = np.split(theta, 3)
     z = a * -x
@@ -184,6 +189,9 @@ class Logger:
                 path = path[chosen]
             values = self._full(path)
         if log.every == "epoch":
+            if log.reduction == "examples":
+                many = counts(epoch.examples[:, :, :followed])
+                values = values * many / many.mean(axis=0)
             sampled = log.value == "sampled"
             values = [reduced(self.recipe, values, 0) if sampled else values.mean(axis=0)]
         elif len(values) == len(chosen):

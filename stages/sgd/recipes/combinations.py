@@ -106,6 +106,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             and (log.value == "worst_margin" or (log.value == "sampled" and log.every != "epoch")),
             "log.reduction sum goes with log.every epoch, or with log.value objective or held_out",
         ),
+        (
+            log.reduction == "examples" and (log.value, log.every) != ("sampled", "epoch"),
+            "log.reduction examples goes with log.value sampled and log.every epoch",
+        ),
         (not network and log.loss == "squared", "log.loss squared goes with model two_layer"),
         (
             order.floored and order.law not in ("replacement", "blocks"),

@@ -202,9 +202,10 @@ class Log(Section):
         maxᵢ(1 − yᵢzᵢ). Each with the penalty that `penalty` says.
     loss : str, optional
         Another loss than the trained one.
-    reduction : {'mean', 'sum'}
+    reduction : {'mean', 'sum', 'examples'}
         Whether the losses of all examples, or the sampled ones of an epoch's steps, are averaged
-        or summed. The penalty comes once with all examples, and with each step.
+        or summed. The penalty comes once with all examples, and with each step. Over an epoch's
+        examples each step counts as often as it has examples: fewer in a short batch.
     factor : float
         Constant by which all that is logged is multiplied.
     moment : {'before', 'after'}
@@ -219,7 +220,7 @@ class Log(Section):
 
     value: Literal["sampled", "objective", "held_out", "worst_margin"] = "sampled"
     loss: Loss | None = None
-    reduction: Literal["mean", "sum"] = "mean"
+    reduction: Literal["mean", "sum", "examples"] = "mean"
     factor: Number = 1.0
     moment: Literal["before", "after"] = "before"
     every: Count | Literal["epoch"] = "epoch"
