@@ -80,7 +80,7 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
         taken = []
         fields = [f for f in search.deviations if f not in ("log.value", "log.moment", "log.every",
                   "start.stream", "start.seed", "order.generator", "order.seed",
-                  "order")]  # fmt: skip
+                  "order", "loader")]  # fmt: skip
         for _ in range(rng.randrange(most + 1)):
             field = rng.choice(fields)
             value = rng.choice(search.deviations[field])

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import tracemalloc
 from functools import partial
 from types import SimpleNamespace
 
@@ -234,6 +235,27 @@ def test_a_program_of_pytorch_in_single_precision_is_found(seed, slip):
     assert (recipe.order.law, recipe.order.generator) == ("reshuffle", "dataloader")
     assert (recipe.learning_rate, recipe.batch.size) == (0.05, 5)
     assert (recipe.accumulate, recipe.precision) == (slip is not None, "float32")
+
+
+def test_a_stream_is_drawn_again_as_long_as_it_is_needed():
+    """Of a step an epoch, whose epochs would take memory: a search has hundreds of streams."""
+    fields = {"start": {"law": "normal", "stream": "numpy"}, "batch": {"size": 30}}
+    fields |= {"order": {"law": "reshuffle", "generator": "numpy"}, "learning_rate": 0.1}
+    recipe = recipe_of("logistic", fields | {"updates": 5})
+    curve = make("step", range(1, 4), ["0.5"] * 3)
+    ground = case_of("logistic", curve, parameters.load("search", Search)).quest(
+        parameters.load("search", Search), seeded=True
+    )[0]
+    key = ground.stream(ground.order(recipe), ground.start(recipe))
+    short = ground.seen(key, 10, 30)
+    tracemalloc.start()
+    long = ground.seen(key, 500, 30)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(long) >= 500
+    assert (long[: len(short)] == short).all()
+    assert (np.sort(long[:500, :, 0], axis=1) == np.arange(30)).all()
+    assert most < 2_000_000
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from stages.sgd.parts.models import Examples
 from stages.sgd.recipes.fields import Data
 from stages.sgd.recipes.recipe import Recipe
 
-SHORT, LONG = 60, 1_000_000  # steps of a stream that is begun, and of one that is needed longer
+SHORT = 60  # steps of a stream that is begun
 ENTRIES = 30_000  # of a ground's memory
 ROOM = 10_000_000  # first values of candidates by the thousand that are kept
 FOLLOWED = ("", "numpy", "own", "python", "default_rng", "torch")  # by an order: nothing, or these
@@ -203,8 +203,8 @@ class Ground:
             parts, have = [seen], len(seen)
             while have < wanted:
                 found = next(order, None)
-                if found is None:  # a short stream: draw it again, as long as any can be
-                    order, parts, have = self._begun(*drawn, LONG), [], 0
+                if found is None:  # too short a stream: draw it again, longer
+                    order, parts, have = self._begun(*drawn, 2 * wanted), [], 0
                     continue
                 parts.append(found)
                 have += len(parts[-1])
