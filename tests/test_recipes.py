@@ -303,6 +303,15 @@ def test_undoing_everything_leaves_nothing():
         assert deviations(repaired, stated) == []
 
 
+def test_a_loaders_order_is_undone_on_its_generator():
+    stated = load_problem("logistic").recipe(1)
+    order = {"law": "reshuffle", "generator": "dataloader", "seed": 3}
+    recipe = replace(stated, {f"order.{field}": value for field, value in order.items()})
+    repaired = undo(recipe, stated, ["order.law"])
+    assert (repaired.order.law, repaired.order.generator) == ("replacement", "torch")
+    assert repaired.order.seed == 3
+
+
 def test_differences_lead_from_one_program_to_the_other():
     (b, _), (a, _) = recipe_of("appendix_b"), recipe_of("appendix_a")
     found = differences(b, a)

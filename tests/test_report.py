@@ -285,6 +285,8 @@ def test_paper_shows_each_figure_whole(browser):
     """Each picture is drawn on one page of the PDF alone, unclipped and in its own shape."""
     driver = browser()
     driver.get(PAGE.as_uri())
+    decoded = "const [done] = arguments; Promise.all([...document.images].map(i => i.decode()))"
+    driver.execute_async_script(f"{decoded}.then(() => done())")  # or a page has none of them
     options = {"printBackground": True, "preferCSSPageSize": True}
     pdf = b64decode(driver.execute_cdp_cmd("Page.printToPDF", options)["data"])
     drawn = []

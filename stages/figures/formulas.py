@@ -105,6 +105,10 @@ FORMULAS: dict[object, tuple[str, str]] = {
     ("log.loss", "logistic", "hinge"): (HINGE, f"!{{{LOGISTIC}}}"),
     ("log.loss", "hinge", "logistic"): (LOGISTIC, f"!{{{HINGE}}}"),
     "log.reduction": (STATED_LOSS, "!{∑_{i=1}^N} ℓ(z_i, y_i)"),
+    ("log.reduction", "examples"): (
+        "frac 1 T ∑_{t=1}^T ℓ(z_t, y_t)",
+        "frac 1 N ∑_{t=1}^T !{|B_t|} ℓ(z_t, y_t)",
+    ),
     "log.factor": (STATED_LOSS, "!κ frac 1 N ∑_{i=1}^N ℓ(z_i, y_i)"),
     ("update", "u_b_a"): (
         PARTS,

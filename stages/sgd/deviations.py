@@ -195,7 +195,10 @@ def undo(recipe: Recipe, stated: Recipe, fields: list[str]) -> Recipe:
     pydantic.ValidationError
         If what is left can not go together.
     """
-    return replace(recipe, {f: HARMLESS.get(f, (get(stated, f),))[0] for f in fields})
+    changes = {f: HARMLESS.get(f, (get(stated, f),))[0] for f in fields}
+    if "order.law" in changes and recipe.order.generator == "dataloader":
+        changes["order.generator"] = "torch"  # on which the loader draws
+    return replace(recipe, changes)
 
 
 def differences(first: Recipe, second: Recipe) -> dict[str, str]:
