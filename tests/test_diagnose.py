@@ -243,9 +243,8 @@ def test_a_stream_is_drawn_again_as_long_as_it_is_needed():
     fields |= {"order": {"law": "reshuffle", "generator": "numpy"}, "learning_rate": 0.1}
     recipe = recipe_of("logistic", fields | {"updates": 5})
     curve = make("step", range(1, 4), ["0.5"] * 3)
-    ground = case_of("logistic", curve, parameters.load("search", Search)).quest(
-        parameters.load("search", Search), seeded=True
-    )[0]
+    search = parameters.load("search", Search)
+    ground = case_of("logistic", curve, search).quest(search, seeded=True)[0]
     key = ground.stream(ground.order(recipe), ground.start(recipe))
     short = ground.seen(key, 10, 30)
     tracemalloc.start()

@@ -69,8 +69,8 @@ class Crowd:
         heads = [{field.partition(".")[0] for field in o.changes} for o in whole]
         radix = (len(heads) + 1) ** np.arange(sets.shape[1], dtype=np.int64)
         for head in sorted(set().union(*heads)):  # other fields are the same in all
-            sets_it = np.array([head in some for some in heads])
-            mine = np.where(sets_it[sets], sets + 1, 0) @ radix
+            has = np.array([head in some for some in heads])
+            mine = np.where(has[sets], sets + 1, 0) @ radix
             self.codes[head] = _small(pd.factorize(mine)[0])
         for name, (head, value) in DERIVED.items():
             some, which = self.each((head,))

@@ -234,9 +234,7 @@ class Laws(Quest):
 
     def _adds(self, options: tuple[Option, ...], more: Option) -> bool:
         choice, chosen = self.parts((*options, more))
-        if len({o.kind for o in chosen}) < len(chosen) or len(chosen) > self.search.at_once:
-            return False
-        return self.vocabulary.goes(choice, chosen)
+        return len(chosen) <= self.search.at_once and self.vocabulary.goes(choice, chosen)
 
     def _near(
         self, rate: float, factors: Sequence[float], listed: Sequence[float] = ()

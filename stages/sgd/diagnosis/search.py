@@ -85,7 +85,8 @@ class Digits(Quest):
         order = ORDER if self.log in self.whole else ()  # an objective does not depend on it
         found = []
         for o in self.vocabulary.options:
-            update = o.kind in UPDATE or o.kind.partition(".")[0] in (*LATE, *order)
+            heads = {f: f.partition(".")[0] for f in o.changes}
+            update = all(f in UPDATE or head in (*LATE, *order) for f, head in heads.items())
             if o not in self.late and update == (which == "update"):
                 found.append(o)
         return found
@@ -255,8 +256,7 @@ class Digits(Quest):
                 rate = float(f"{rate:.12g}")
                 if self.rate and rate != c.star:
                     continue
-                chosen = (*self.parts(c.options)[1], option)
-                if len({o.kind for o in chosen}) < len(chosen):
+                if any(option.clashes(o) for o in self.parts(c.options)[1]):
                     continue
                 recipe = self.vocabulary.recipe((*c.options, option))
                 if recipe is None and factor:

@@ -24,25 +24,25 @@ def logged(
     `judged` is what an objective is taken over. Without the log's factor, which follows.
     """
     log = recipe.log
-    if log.reduction == "examples":
-        each = logged(over_steps(recipe), where, judged, epoch, chosen, columns)
-        many, n = counts(epoch.examples[chosen][:, :, columns]), len(where.trained[1])
-        return each * many * recipe.steps_an_epoch(n) / n
-    if log.value == "sampled" and log.moment == "before":
-        return epoch.losses[chosen[:, None], columns]
     width = recipe_width(recipe, where)
     if log.value == "sampled":
-        part = Epoch(
-            epoch.examples[chosen][:, :, columns], epoch.z, epoch.y,
-            epoch.losses[chosen], epoch.theta,
-            epoch.path[np.concatenate([[0], chosen + 1])][:, :width, columns],
-        )  # fmt: skip
-        each = recipe.model_copy(
-            update={"log": Log(value="sampled", loss=log.loss, moment="after", every=1)}
-        )
-        logger = Logger(each, where)
-        logger.see(part)
-        return np.stack(logger.values)
+        values = epoch.losses[chosen[:, None], columns]
+        if log.moment == "after":
+            part = Epoch(
+                epoch.examples[chosen][:, :, columns], epoch.z, epoch.y,
+                epoch.losses[chosen], epoch.theta,
+                epoch.path[np.concatenate([[0], chosen + 1])][:, :width, columns],
+            )  # fmt: skip
+            each = recipe.model_copy(
+                update={"log": Log(value="sampled", loss=log.loss, moment="after", every=1)}
+            )
+            logger = Logger(each, where)
+            logger.see(part)
+            values = np.stack(logger.values)
+        if log.reduction == "examples":
+            many, n = counts(epoch.examples[chosen][:, :, columns]), len(where.trained[1])
+            values = values * many * recipe.steps_an_epoch(n) / n
+        return values
     path, rows = epoch.path[:, :width], chosen + (log.moment == "after")
     if not np.array_equal(columns, np.arange(path.shape[2])):
         path = np.stack([path[row].take(columns, axis=1) for row in rows])
@@ -75,12 +75,6 @@ def line(
         return found + square + eta * (twice + eta * steep)
 
     return value
-
-
-def over_steps(recipe: Recipe) -> Recipe:
-    """Return a recipe whose log is a mean over steps."""
-    log = recipe.log.model_copy(update={"reduction": "mean"})
-    return recipe.model_copy(update={"log": log})
 
 
 def recipe_width(recipe: Recipe, where: Setting) -> int:

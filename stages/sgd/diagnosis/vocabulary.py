@@ -91,13 +91,10 @@ class Vocabulary:
     def _choices(self, kind: str, listed: dict[str, list[dict[str, Any]]]) -> list[Option]:
         found, seen = [], []
         for rank, one in enumerate(listed[kind]):
-            fields = {f"{kind}.{tail}": value for tail, value in one.items()}
+            fields = spelled(kind, one)
             if kind == "start" and one.get("law") != "network":
                 fields["start.scales"] = None  # which go with that law
-            try:
-                values = {f: parsed(f, v) for f, v in fields.items()}
-            except ValidationError:
-                continue
+            values = {f: parsed(f, v) for f, v in fields.items()}
             stated = [f for f in values if f in self.fixed]
             if any(values[f] != get(self.base, f) for f in stated) and kind != "log":
                 continue
@@ -218,13 +215,11 @@ class Vocabulary:
                 (id(one), id(other)) in self.together for other in whole
             ):
                 return False
-            for other in (*choice, *chosen[:n]):
-                both = self.alone[id(one)] and self.alone[id(other)]
-                if both and (id(one), id(other)) not in self.together:
-                    return False
+            if not all(self.fit(one, other) for other in (*choice, *chosen[:n])):
+                return False
         if all(self.alone[id(o)] for o in chosen):
             return True
-        drawn = any(o.kind.startswith(("start", "order")) for o in chosen)
+        drawn = any(f.startswith(("start", "order")) for o in chosen for f in o.changes)
         key = tuple(id(o) for o in (*(choice if drawn else choice[-1:]), *chosen))
         if key not in self.going:
             self.going[key] = self.recipe(whole) is not None
