@@ -237,6 +237,76 @@ def test_a_program_of_pytorch_in_single_precision_is_found(seed, slip):
     assert (recipe.accumulate, recipe.precision) == (slip is not None, "float32")
 
 
+def test_a_long_program_of_pytorch_is_followed_in_double_precision():
+    """Which of its single precision is nearer than another library's: that is off by 1.7e-5."""
+    drawn = datasets.draw(section("gaussian"))
+    X, y = (torch.tensor(part, dtype=torch.float32) for part in drawn[:2])
+    torch.manual_seed(0)
+    layer, logged, stream = torch.nn.Linear(20, 1), [], random.Random(0)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.01)
+    for _ in range(500):
+        one = stream.randint(0, 29)
+        optimizer.zero_grad()
+        penalty = 0.1 * sum((p**2).sum() for p in layer.parameters())
+        loss = torch.clamp(1 - y[one] * layer(X[one]), min=0).sum() + penalty
+        loss.backward()
+        optimizer.step()
+        logged.append(f"{loss.item():.6g}")
+    curve = make("step", range(1, 501), logged)
+    search = parameters.load("search", Search)
+    kept = ("penalty.covers", "precision", "intercept")
+    search = search.model_copy(update={"deviations": {k: search.deviations[k] for k in kept}})
+    (found,) = digits_of("svm", curve, search).found
+    assert (found.recipe.learning_rate, found.recipe.penalty.covers) == (0.01, "all")
+    assert found.recipe.precision == "float32"
+
+
+@pytest.mark.parametrize("first", [0, 1, 100])
+@pytest.mark.parametrize("stated", [{}, {"log": {"every": "epoch"}}])
+def test_means_of_as_many_steps_as_lie_between_two_values_are_found(first, stated):
+    """Whether a value is numbered by the first of its steps or the last."""
+    fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"learning_rate": 0.05, "steps": 100, "epochs": 12}
+    recipe = recipe_of("logistic", fields)
+    texts = texts_of(write_submissions.logged("logistic", fields))
+    curve = make("step", range(first, first + 1200, 100), texts)
+    entry = {"problem": "logistic", "dataset": "gaussian"} | stated
+    search = parameters.load("search", Search).model_copy(update={"at_once": 1})
+    known = (diagnose.Submission(**entry), load_problem("logistic"), search, section("gaussian"))
+    best = explain(diagnose.case_of(*known, curve), ["few"]).found[0].recipe
+    assert (best.learning_rate, best.steps, best.log.every) == (0.05, 100, "epoch")
+    assert slips(best, "logistic") == slips(recipe, "logistic")
+    band = bands(curve, section("gaussian"), best, True, base_of("logistic"))
+    within = (band["right_lower"] <= band["loss"]) & (band["loss"] <= band["right_upper"])
+    assert within.mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("log", "steps"),
+    [
+        ({"every": 20}, 20),  # the loss of an epoch's last step, as a script prints it
+        ({"value": "objective", "every": 30, "phase": "first"}, None),
+        ({"value": "objective", "moment": "after", "every": 30}, None),
+    ],
+)
+def test_what_an_epoch_begins_or_ends_with_is_found_and_written_as_an_entry(log, steps):
+    fields = {"start": {"law": "uniform", "stream": "numpy"}, "order": {"generator": "numpy"}}
+    fields |= {"learning_rate": 0.02, "epochs": 20, "log": log}
+    fields |= {"steps": steps} if steps else {}
+    texts = texts_of(write_submissions.logged("svm", fields))
+    curve = make("epoch", range(1, 21), texts)
+    search = parameters.load("search", Search).model_copy(update={"at_once": 2})
+    given = {"problem": "svm", "dataset": "gaussian"}
+    values = load_problem("svm"), section("gaussian"), search
+    values = [diagnose.plain(values[0]), *(v.model_dump() for v in values[1:]), given]
+    best = diagnose.searched(*values, diagnose.curve_values(curve), ["few"]).found[0].recipe
+    asked = base_of("svm")
+    assert [d.field for d in deviations(best, asked)] == (["steps"] if steps else [])
+    again = best.model_dump(exclude_unset=True, exclude={"objective", "dataset", "replicas"})
+    again = {k: v for k, v in again.items() if v is not None}
+    assert texts_of(write_submissions.logged("svm", again)) == texts
+
+
 def test_a_stream_is_drawn_again_as_long_as_it_is_needed():
     """Of a step an epoch, whose epochs would take memory: a search has hundreds of streams."""
     fields = {"start": {"law": "normal", "stream": "numpy"}, "batch": {"size": 30}}
@@ -400,12 +470,20 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("svm",  # which starts at ones
          {"start": {"law": "ones", "stream": "numpy"}, "learning_rate": 0.013, "updates": 60,
           "order": {"generator": "numpy"}, "log": {"every": 1}}, 1),
+        ("logistic",  # which starts at ones, the bias at zero
+         {"start": {"law": "ones", "stream": "numpy", "bias": "zero"}, "learning_rate": 0.003,
+          "updates": 60, "order": {"generator": "numpy"},
+          "log": {"value": "objective", "every": 1}}, 2),
         ("logistic",  # which calls a step an epoch
          {"start": {"law": "zeros", "stream": "numpy"}, "learning_rate": 0.02, "epochs": 40,
           "order": {"generator": "numpy"}, "steps": 1}, 1),
         ("two_layer",  # all of whose parameters are drawn from one law, after the data
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.012, "updates": 60,
           "order": {"generator": "numpy"}, "log": {"value": "objective", "every": 1}}, 0),
+        ("quadratic_svm",  # whose bias follows no problem's features, and starts at zero
+         {"start": {"law": "uniform", "stream": "numpy", "bias": "zero"}, "intercept": "label",
+          "learning_rate": 0.1, "updates": 60, "order": {"generator": "numpy"},
+          "log": {"every": 1}}, 2),
         ("logistic",  # which goes up
          {"start": {"law": "uniform", "stream": "numpy"}, "learning_rate": 0.012, "epochs": 12,
           "order": {"generator": "numpy"}, "gradient_factor": -1.0}, 1),

@@ -21,7 +21,7 @@ from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
 LONGER = 6  # of many candidates that agree, so many are tried with one more option
-SINGLE = 4e-6  # by which two programs in single precision may differ, as they round otherwise
+SINGLE = 4e-6  # by which a program in single precision may differ from one in double
 SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
 
 
@@ -223,13 +223,18 @@ class Digits(Quest):
                 yield float(f"{eta * factor:.15g}")
 
     def agreed(self, points: list[Candidate]) -> list[Candidate]:
-        """Return the points that agree with every digit."""
+        """Return the points that agree with every digit.
+
+        Libraries round otherwise in single precision. Double is nearer to each than one to another.
+        """
         kept, whole = [], len(self.curve.values)
-        for part in apart(self.ground, [p.recipe for p in points]):
+        double = {"precision": "float64"}
+        recipes = [p.recipe.model_copy(update=double) for p in points]
+        for part in apart(self.ground, recipes):
             some, begin, state = list(part), 0, None
             while some and begin < whole:
                 end = min(whole, max(2 * begin, 4))
-                columns = Columns(self.ground, [points[n].recipe for n in some])
+                columns = Columns(self.ground, [recipes[n] for n in some])
                 if state:
                     state = state[0], np.ascontiguousarray(state[1][..., : columns.batch.size, :])
                 eta = np.array([points[n].star for n in some])
