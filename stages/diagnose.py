@@ -124,8 +124,11 @@ def searched(
     data = DATASETS[stated.dataset][0](**section)
     case = case_of(Submission(**given), stated, Search(**search), data, recorded)
     answer = explain(case._replace(kept=kept), ways)
-    long = [e._replace(recipe=told(e.recipe, recorded)) for e in answer.found]
-    return answer._replace(found=long)
+
+    def written(recipe: Recipe) -> Recipe:
+        return told(recipe, recorded, len(setting(recipe, draw(data, recipe.data)).trained[1]))
+
+    return answer._replace(found=[e._replace(recipe=written(e.recipe)) for e in answer.found])
 
 
 def case_of(

@@ -80,7 +80,7 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
         taken = []
         fields = [f for f in search.deviations if f not in ("log.value", "log.moment", "log.every",
                   "start.stream", "start.seed", "order.generator", "order.seed",
-                  "order", "loader")]  # fmt: skip
+                  "order", "loader", "stream")]  # fmt: skip
         for _ in range(rng.randrange(most + 1)):
             field = rng.choice(fields)
             value = rng.choice(search.deviations[field])
@@ -94,6 +94,8 @@ def truth(rng, search, most=3, problems=("logistic", "svm", "quadratic_logistic"
         if any(o in program.get("order", {}) for o in ("skipped",)) and not seeded:
             continue
         if program.get("precision") == "float32":
+            continue
+        if program["start"].get("scale") and program["start"]["law"] != "normal":
             continue
         if program["order"].get("law") == "distinct" and "size" not in program.get("batch", {}):
             continue  # it matters to batches

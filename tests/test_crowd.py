@@ -55,7 +55,7 @@ def test_each_of_a_crowd_logs_what_a_scalar_loop_does(name, unit):
             eta = np.full(len(columns.tracks), RATE)
             values[:, part] = columns.values(eta, 0, ROWS)[0]
     checked = 0
-    for n in rng.permutation(len(crowd))[:200]:
+    for n in rng.permutation(len(crowd))[:300]:
         recipe = quest.vocabulary.build(crowd.options(crowd.rows[n]))
         if {recipe.start.stream, recipe.order.generator} & {"torch", "default_rng", "dataloader"}:
             continue  # which no scalar loop draws
@@ -146,7 +146,7 @@ def test_a_seeded_program_with_three_deviations_is_found():
     fields |= {"intercept": {"gradient": "none"}, "log": log | {"every": 1}, "updates": 40}
     search = parameters.load("search", Search)
     choices = search.choices.model_copy(update={"log": [log]})
-    few = search.model_copy(update={"choices": choices, "most": 30_000, "solved": 1})
+    few = search.model_copy(update={"choices": choices, "most": 50_000, "solved": 1})
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
     found = digits_of("svm", curve, few).found
     assert found
@@ -171,7 +171,7 @@ def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     fields |= {"steps": 20, "learning_rate": rate, "epochs": 12}
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
-    for most, rates, explained in ((10_000, search.rates, True), (10_000, common, False),
+    for most, rates, explained in ((15_000, search.rates, True), (15_000, common, False),
                                    (10, search.rates, False)):  # fmt: skip
         tried = search.model_copy(update={"at_once": 2, "most": most, "rates": rates})
         found = explain(case_of("svm", curve, tried), ["few"]).found

@@ -234,7 +234,7 @@ def _matters(recipe: Recipe, field: str) -> bool:
     """Say whether a field has any effect beside the others."""
     if field == "steps":
         epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
-        epochal |= "epoch" in (recipe.log.every, recipe.schedule.unit)
+        epochal |= recipe.schedule.unit == "epoch" or recipe.log.every in ("epoch", recipe.steps)
         return recipe.steps is not None and epochal
     if field.startswith("intercept"):
         alike = len(set(dict(recipe.sources).values())) == 1

@@ -222,16 +222,24 @@ class Curve(NamedTuple):
     values: np.ndarray
     halves: np.ndarray
 
+    @property
+    def gap(self) -> int:
+        """Steps from each value to the next; 0 if they differ, or epochs are counted."""
+        gaps = np.diff(self.positions)
+        return int(gaps[0]) if self.unit == "step" and (gaps == gaps[0]).all() else 0
+
     def windows(self, recipe: Recipe, trained: int) -> np.ndarray:
         """Return the first step of each value, and the one after its last, shape (rows, 2)."""
-        index = self.positions - min(self.positions[0], 1)
-        if self.unit == "step":
-            every = recipe.log.every
+        index, every = self.positions - min(self.positions[0], 1), recipe.log.every
+        if self.unit == "step" and every != "epoch":
             last = index + 1 if every == 1 else (index + 1) * every
             return np.stack([last - 1, last], axis=1)
         steps = recipe.steps_an_epoch(trained)
-        first = index * steps
-        if recipe.log.every == "epoch":
+        if self.unit == "step":  # means of so many steps, numbered by the first or the last one
+            first = self.positions - min(self.positions[0], steps)
             return np.stack([first, first + steps], axis=1)
-        step = first if recipe.log.moment == "before" else first + steps - 1
+        first = index * steps
+        if every == "epoch":
+            return np.stack([first, first + steps], axis=1)
+        step = first if recipe.log.phase == "first" else first + steps - 1
         return np.stack([step, step + 1], axis=1)

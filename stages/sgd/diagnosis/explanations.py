@@ -105,15 +105,17 @@ def credible(found: Sequence[Explanation], verdict: str = "in distribution") -> 
     return list(found[: int(np.searchsorted(total, share)) + 1])
 
 
-def told(recipe: Recipe, curve: Curve) -> Recipe:
+def told(recipe: Recipe, curve: Curve, trained: int) -> Recipe:
     """Return the recipe as a program would be written, its length and log those of the curve."""
     index = int(curve.positions[-1] - min(curve.positions[0], 1)) + 1
-    steps = {"updates": index, "epochs": None}
+    steps, log = {"updates": index, "epochs": None}, recipe.log
     if curve.unit == "epoch":
         steps = {"updates": None, "epochs": index}
-    elif isinstance(recipe.log.every, int):
-        steps["updates"] = index * recipe.log.every
-    return recipe.model_copy(update=steps)
+        if log.every != "epoch":
+            log = log.model_copy(update={"every": recipe.steps_an_epoch(trained)})
+    elif isinstance(log.every, int):
+        steps["updates"] = index * log.every
+    return recipe.model_copy(update=steps | {"log": log})
 
 
 def bands(
@@ -126,14 +128,15 @@ def bands(
     """
     chosen = np.unique(np.round(np.geomspace(1, len(curve.values), POINTS)).astype(int)) - 1
     table = {curve.unit: curve.positions[chosen], "loss": curve.values[chosen]}
-    steps = 1 if best.log.every == "epoch" else best.log.every
-    every = "epoch" if curve.unit == "epoch" else steps
+    every = "epoch" if curve.unit == "epoch" else best.log.every
+    means = curve.unit == "step" and every == "epoch"
     right = asked.model_copy(
         update={
             "learning_rate": best.learning_rate,
             "log": best.log.model_copy(update={"every": every, "value": _fair(best)}),
             "epochs": None,
             "updates": 1_000_000,
+            "steps": best.steps if means else asked.steps,
         }
     )
     vocabulary = _Bare(curve, section)

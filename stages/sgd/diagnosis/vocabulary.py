@@ -99,23 +99,30 @@ class Vocabulary:
             if any(values[f] != get(self.base, f) for f in stated) and kind != "log":
                 continue
             changes = {f: v for f, v in values.items() if f not in self.fixed}
-            if kind == "log":
-                changes |= self._every(replace_unchecked(self.base, changes))
             if kind == "start" and not self._allowed(changes):
                 continue
-            if changes not in seen:
-                seen.append(changes)
-                found.append(Option(kind, changes, 1 / (1 + rank)))
+            made = replace_unchecked(self.base, changes)
+            for often in self._often(made) if kind == "log" else [{}]:
+                whole = changes | {f: v for f, v in often.items() if f not in self.fixed}
+                if whole not in seen:
+                    seen.append(whole)
+                    found.append(Option(kind, whole, 1 / (1 + rank)))
         return found or [Option(kind, {}, 1.0)]
 
-    def _every(self, recipe: Recipe) -> dict[str, Any]:
-        if "log.every" in self.fixed:
-            return {}
-        if self.curve.unit == "step":
-            return {"log.every": 1}
-        if recipe.log.value == "sampled" and recipe.log.moment == "before":
-            return {"log.every": "epoch"}
-        return {"log.every": 2}  # not the mean of an epoch: its end, or its beginning
+    def _often(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """Return how often a recipe may log, as the curve is numbered."""
+        before = recipe.log.moment == "before"
+        means = before and recipe.log.value == "sampled"
+        if self.curve.unit == "epoch":
+            one = {"log.every": 2, "log.phase": "first" if before and not means else "last"}
+            return [{"log.every": "epoch"}, one] if means else [one]
+        found, gap = [{"log.every": 1}], self.curve.gap
+        if means and gap > 1:
+            usual = gap == self.base.steps_an_epoch(self.trained(self.base))
+            found.append({"log.every": "epoch", "steps": self.base.steps if usual else gap})
+        every = self.base.log.every
+        stated = [o for o in found if o["log.every"] == every] or [{}]
+        return stated if "log.every" in self.fixed else found
 
     def _allowed(self, changes: dict[str, Any]) -> bool:
         try:
@@ -181,12 +188,17 @@ class Vocabulary:
         }.get(field, True)  # fmt: skip
 
     def _pairs(self) -> None:
-        """Find which options go together with the first of the choices, and with each other."""
-        first = self.choices[0]
+        """Find which options go together with a choice, and with each other.
+
+        With one that starts at random: beside zeros nothing shows of how a start is drawn.
+        """
+        same = ("zeros", "ones")
+        drawn = (c for c in self.choices if c[0].changes.get("start.law") not in same)
+        first = next(drawn, self.choices[0])
         self.kinds = [o.kind for o in first]
         self.fits: dict[tuple[int, int], bool] = {}
         self.going: dict[tuple[int, ...], bool] = {}
-        choices = list({id(o): o for choice in self.choices for o in choice}.values())
+        choices = list({id(o): o for choice in (first, *self.choices) for o in choice}.values())
 
         def made(*chosen: Option) -> Recipe | None:
             kinds = {o.kind for o in chosen}
@@ -199,7 +211,8 @@ class Vocabulary:
             known = {k: [plain[id(o)] for o in choices if o.kind == k] for k in self.kinds}
             for other in (*choices, *(o for o in self.options[:n] if not one.clashes(o))):
                 recipe, others = made(other, one), known.get(other.kind, [])
-                if recipe is not None and recipe not in others:  # of a choice it makes no other
+                again = not other.deviates and one.changes.items() & other.changes.items()
+                if recipe not in (None, *others) and not again:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
                     others.append(recipe)
 
