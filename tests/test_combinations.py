@@ -209,6 +209,8 @@ def test_words(changes, name, words):
             ["order.reseeded", "steps"],
         ),
         ({"steps": 4}, ["steps"]),
+        ({"steps": 4, "log": {"every": 4}}, ["steps"]),  # which logs once an epoch
+        ({"log": {"every": 4}}, []),
         ({"batch": {"drop_last": False}, "order": "cyclic"}, ["order.law"]),
         ({"batch": {"size": 7, "drop_last": False}}, ["batch.size"]),
         ({"log": {"reduction": "examples"}, "order": "cyclic"}, ["order.law"]),
