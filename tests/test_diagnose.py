@@ -44,6 +44,7 @@ from stages.sgd.diagnosis.ground import Ground
 from stages.sgd.diagnosis.intervals import simplest
 from stages.sgd.diagnosis.likelihood import Laws
 from stages.sgd.diagnosis.rivals import OTHER_DATA, RIVALS, SEED, Method, Rival
+from stages.sgd.diagnosis.sieve import Sieve
 from stages.sgd.diagnosis.summaries import density, edges, rank, summary
 from stages.sgd.diagnosis.ways import explain
 from stages.sgd.parts import datasets
@@ -279,6 +280,17 @@ def test_means_of_as_many_steps_as_lie_between_two_values_are_found(first, state
     band = bands(curve, section("gaussian"), best, True, base_of("logistic"))
     within = (band["right_lower"] <= band["loss"]) & (band["loss"] <= band["right_upper"])
     assert within.mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("first", "gap", "fewer"), [(1, 1, 1), (30, 30, 1), (31, 1, 2), (100, 100, 4)]
+)
+def test_the_later_the_first_value_the_fewer_are_tried(first, gap, fewer):
+    """Each of them takes as many steps."""
+    search = parameters.load("search", Search)
+    curve = make("step", range(first, first + 3 * gap, gap), ["0.51", "0.52", "0.53"])
+    quest = case_of("logistic", curve, search).quest(search, seeded=True)
+    assert Sieve(*quest).most == search.most // fewer
 
 
 @pytest.mark.parametrize(

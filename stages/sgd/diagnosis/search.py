@@ -23,6 +23,7 @@ LESS = 0.4  # of its share is for a log of which no candidate has the first valu
 LONGER = 6  # of many candidates that agree, so many are tried with one more option
 SINGLE = 4e-6  # by which a program in single precision may differ from one in double
 SLOW = 12  # so many fewer candidates: of a network, and where a rate is slow to solve for
+USUAL = 30  # steps to the first value; the more there are, the fewer candidates
 
 
 class Digits(Quest):
@@ -32,6 +33,10 @@ class Digits(Quest):
         super().__init__(*quest)
         early = self.curve.unit == "step" and (np.diff(self.curve.positions[:2]) == 1).all()
         late = LATE if early and self.curve.positions[0] <= 1 else ()
+        ends = [
+            self.ground.windows(self.vocabulary.build(c))[0, 1] for c in self.vocabulary.choices
+        ]
+        self.pace = max(1, -int(-np.median(ends) // USUAL))
         self.late = [o for o in self.vocabulary.options if o.kind.partition(".")[0] in late]
         logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
@@ -41,10 +46,11 @@ class Digits(Quest):
     def run(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations that agree with every digit.
 
-        Of each choice of log about `search.solved` are tried, of what an epoch logs fewer: it jumps
-        with the learning rate, and to solve for that takes long.
+        Of each choice of log about `search.solved` are tried, of what many steps log fewer: it
+        jumps with the learning rate, and to solve for that takes long.
         """
-        whole = self.search.solved // (1 if self.curve.unit == "step" else SLOW)
+        single = self.curve.unit == "step" and self.pace == 1
+        whole = self.search.solved // self.pace // (1 if single else SLOW)
         if self.vocabulary.base.network:
             whole //= SLOW
         self.log, self.spent = self.logs[0], dict.fromkeys(self.logs, 0)

@@ -42,7 +42,8 @@ class Sieve(Digits):
 
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
-        self.most = self.search.most // (2 * SLOW if self.vocabulary.base.network else 1)
+        slow = 2 * SLOW if self.vocabulary.base.network else 1
+        self.most = max(1, self.search.most // slow // self.pace)
 
     def few(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations, fewer than there may be, that agree."""
