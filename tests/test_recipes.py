@@ -232,6 +232,19 @@ def test_pytorch_uses_as_many_threads_as_it_is_told(monkeypatch):
         assert torch.get_num_threads() == int(threads)
 
 
+@pytest.mark.parametrize("cached", [1, 100, 10_000])
+def test_inputs_are_each_steps_examples_however_many_are_gathered(monkeypatch, cached):
+    monkeypatch.setattr(by_torch, "CACHED", cached)
+    inputs = torch.arange(21.0 * 30).reshape(21, 30)
+    rows = torch.randint(30, (7, 2, 3), generator=torch.Generator().manual_seed(0))
+    found = list(by_torch.gathered(inputs, rows))
+    assert len(found) == 7
+    for x, step in zip(found, rows, strict=True):
+        assert torch.equal(x, inputs[:, step])
+    held = {x.untyped_storage().data_ptr() for x in found}
+    assert len(held) == {1: 7, 100: 7, 10_000: 1}[cached]
+
+
 def test_single_precision_is_a_little_off():
     exact = recipe_of("s03_logistic")[0].model_copy(update={"updates": 3000})
     rough = exact.model_copy(update={"precision": "float32"})

@@ -42,6 +42,7 @@ def two_layer_output(theta: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (u * torch.sigmoid(a * x + b)).sum(dim=0)
 
 
+CACHED = 64_000  # numbers
 LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
 
@@ -55,6 +56,13 @@ def batch_loss(recipe: Recipe, loss: str) -> Callable[[torch.Tensor, torch.Tenso
     if reduction == "sum":
         return lambda z, y: function(z, y).sum(dim=0, keepdim=True)
     return lambda z, y: function(z, y).mean(dim=0, keepdim=True)
+
+
+def gathered(inputs: torch.Tensor, rows: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield each step's inputs, shape (d, B, R), gathered for as many as a cache has room for."""
+    steps = max(1, CACHED // (len(inputs) * rows[0].numel()))
+    for some in rows.split(steps):
+        yield from inputs[:, some].unbind(1)
 
 
 def train(
@@ -114,7 +122,7 @@ def train(
         rows = torch.from_numpy(seen)
         there = rows[:, :, 0] >= 0  # not in a short batch
         targeted, outputs, losses, path = targets[rows], [], [], []
-        columns = rows, inputs[:, rows].unbind(1), targeted.unbind(), there.sum(dim=1).tolist()
+        columns = rows, gathered(inputs, rows), targeted.unbind(), there.sum(dim=1).tolist()
         for step, x, y, size, eta in zip(*columns, rate.tolist(), strict=True):
             if size < len(step):
                 step, x, y = step[:size], x[:, :size], y[:size]
@@ -136,7 +144,7 @@ def train(
             if not as_trained:
                 value = logged(outputs[-1] + last[step] * whole.detach()[-1], y)
             if penalised:
-                value = value + penalised * (parts[0].detach() ** 2).sum(dim=0)
+                value = value + penalised * parts[0].detach().square().sum(dim=0)
             losses.append(value)
             optimizer.step()
         after = joined().detach()[:, 0]
