@@ -15,6 +15,8 @@ from torch.nn.functional import logsigmoid, relu
 from stages.sgd.parts.models import Epoch, Examples, covered, recipe_inputs
 from stages.sgd.recipes.recipe import Recipe
 
+CACHED = 64_000  # inputs gathered at once, which a core's cache has room for
+
 
 def logistic_loss(z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Return log(1 + e^(−yz)) for outputs z and labels y = ±1 of the same shape."""
@@ -42,7 +44,6 @@ def two_layer_output(theta: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (u * torch.sigmoid(a * x + b)).sum(dim=0)
 
 
-CACHED = 64_000  # numbers
 LOSSES = {"logistic": logistic_loss, "hinge": hinge_loss, "squared": squared_loss}
 
 
@@ -59,7 +60,7 @@ def batch_loss(recipe: Recipe, loss: str) -> Callable[[torch.Tensor, torch.Tenso
 
 
 def gathered(inputs: torch.Tensor, rows: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Yield each step's inputs, shape (d, B, R), gathered for as many as a cache has room for."""
+    """Yield each step's inputs, shape (d, B, R), gathered for some steps at once."""
     steps = max(1, CACHED // (len(inputs) * rows[0].numel()))
     for some in rows.split(steps):
         yield from inputs[:, some].unbind(1)

@@ -7,6 +7,7 @@ values narrow until a short decimal in it reproduces every digit.
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
+from math import ceil
 
 import numpy as np
 
@@ -36,7 +37,7 @@ class Digits(Quest):
         ends = [
             self.ground.windows(self.vocabulary.build(c))[0, 1] for c in self.vocabulary.choices
         ]
-        self.pace = max(1, -int(-np.median(ends) // USUAL))
+        self.pace = ceil(np.median(ends) / USUAL)
         self.late = [o for o in self.vocabulary.options if o.kind.partition(".")[0] in late]
         logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
