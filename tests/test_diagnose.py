@@ -717,6 +717,12 @@ def test_methods_of_notable_probability_that_fit_are_named():
             {"as it is": 2.0, "log.loss": 2.0},
             "what log.loss is. Your program ends at an objective of 2, as it would with it undone.",
         ),
+        (
+            ["precision"],  # whose digits are the same as far as they are printed
+            1,
+            {"as it is": 0.34189, "precision": 0.341891},
+            "Your program ends at an objective of 0.3419, as it would with it undone.",
+        ),
     ],
 )
 def test_the_sentence_says_what_was_found(slips, recipes, undone, words):

@@ -198,12 +198,13 @@ def sentence(
     if named:
         text += f" What no recipe can say may have written it too: {', or '.join(named)}."
     if "as it is" in undone and slips:
-        text += f" Your program ends at an objective of {undone['as it is']:.4g}"
-        repaired = undone.get(best["deviations"][0]["field"] if one else "all")
+        ends = {key: f"{value:.4g}" for key, value in undone.items()}
+        text += f" Your program ends at an objective of {ends['as it is']}"
+        repaired = ends.get(best["deviations"][0]["field"] if one else "all")
         them = "it" if one else "all of them"
-        if repaired == undone["as it is"]:  # what is logged deviates, and nothing else
+        if repaired == ends["as it is"]:  # as where what is logged deviates, and nothing else
             text += f", as it would with {them} undone"
         elif repaired is not None:
-            text += f"; with {them} undone it would have ended at {repaired:.4g}"
+            text += f"; with {them} undone it would have ended at {repaired}"
         text += "."
     return text
