@@ -94,27 +94,24 @@ def train(
     inputs = torch.from_numpy(tables["output"].T.copy()).to(dtype)
     last = torch.from_numpy(tables["log"][:, -1] - tables["output"][:, -1]).to(dtype)
     targets = torch.from_numpy(examples[1]).to(dtype)
-    initial = torch.from_numpy(theta).to(dtype)[:, None]  # (d, 1, R)
     regularization = recipe.penalised
     decay = recipe.penalty.factor * regularization
     mask = torch.ones(len(theta), dtype=torch.bool)
     if regularization:
         mask = torch.tensor(covered(recipe, examples[0]), dtype=torch.bool)
-    parts = [initial[chosen].clone().requires_grad_() for chosen in (mask, ~mask) if chosen.any()]
-    place = torch.cat([mask.nonzero(), (~mask).nonzero()])[:, 0].argsort()
-    leading = bool((place == torch.arange(len(place))).all())
-
-    def joined() -> torch.Tensor:
-        if len(parts) == 1:
-            return parts[0]
-        return torch.cat(parts) if leading else torch.cat(parts)[place]
-
+    whole = torch.from_numpy(theta).to(dtype)[:, None].clone().requires_grad_()  # (d, 1, R)
+    runs = mask.unique_consecutive(return_counts=True)
+    covers, lengths = runs[0].tolist(), runs[1].tolist()
+    parts = whole.detach().split(lengths)  # views of θ, which is so never put together
+    w = parts[covers.index(True)]
     in_loss = decay if recipe.accumulate else 0
     optimizer = torch.optim.SGD(
-        [{"params": parts[:1], "weight_decay": decay - in_loss}]
-        + [{"params": [part]} for part in parts[1:]],
+        [
+            {"params": [part], "weight_decay": (decay - in_loss) * is_covered}
+            for part, is_covered in zip(parts, covers, strict=True)
+        ],
         lr=recipe.learning_rate,
-        foreach=False,  # one tensor or two: there is nothing to gather
+        foreach=False,  # three tensors at most: there is nothing to gather
     )
     as_trained = logged is loss and not last.any()
     weight, penalised = recipe.gradient_factor, regularization * recipe.penalty.logged
@@ -130,25 +127,26 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = eta
             if not recipe.accumulate:
-                optimizer.zero_grad()
-            whole = joined()
+                whole.grad = None  # zero_grad
             if followed:
                 path.append(whole.detach()[:, 0, :followed].clone())
             z = output(whole, x)
             value = loss(z, y)
             total = value if weight == 1 else weight * value
             if in_loss:
-                total = total + in_loss / 2 * (parts[0] ** 2).sum(dim=0)
+                total = total + in_loss / 2 * (whole[mask] ** 2).sum(dim=0)
             total.backward(start)
+            for part, gradient in zip(parts, whole.grad.split(lengths), strict=True):
+                part.grad = gradient
             outputs.append(z.detach())
             value = value.detach()
             if not as_trained:
                 value = logged(outputs[-1] + last[step] * whole.detach()[-1], y)
             if penalised:
-                value = value + penalised * parts[0].detach().square().sum(dim=0)
+                value = value + penalised * w.square().sum(dim=0)
             losses.append(value)
             optimizer.step()
-        after = joined().detach()[:, 0]
+        after = whole.detach()[:, 0].clone()
         path = torch.stack([*path, after[:, :followed]]) if followed else after[None, :, :0]
         z, value = torch.zeros_like(targeted), torch.cat(losses).numpy()
         z[there], targeted[~there] = torch.cat(outputs), 0
