@@ -303,16 +303,17 @@ class Program:
     def one_after_the_other(self, theta, batch, eta):
         weight = self.get("gradient_factor", 1.0)
         weight /= len(batch) if self.reduction == "mean" else 1
-        p, theta = len(theta) // 3, list(theta)
-        factors = [
-            weight * self.factor(self.z("output", theta, self.X[i], 0), self.y[i], None)
-            for i in batch
-        ]
-        for part in self.fields["update"].split("_"):
-            begin = "abu".index(part) * p
+        p, theta, factors = len(theta) // 3, list(theta), None
+        for parts in self.fields["update"].removesuffix("_anew").split("_"):
+            if factors is None or self.fields["update"].endswith("_anew"):
+                factors = [
+                    weight * self.factor(self.z("output", theta, self.X[i], 0), self.y[i], None)
+                    for i in batch
+                ]
             slopes = [network_slope(theta, self.X[i][0]) for i in batch]
-            for j in range(begin, begin + p):
-                theta[j] -= eta * sum(f * s[j] for f, s in zip(factors, slopes, strict=True))
+            for begin in ("abu".index(part) * p for part in parts):
+                for j in range(begin, begin + p):
+                    theta[j] -= eta * sum(f * s[j] for f, s in zip(factors, slopes, strict=True))
         return theta
 
     def run(self):

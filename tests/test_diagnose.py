@@ -441,7 +441,9 @@ def test_a_seeded_programs_means_of_epochs_are_found(name, slip, known):
     assert any(r.learning_rate == 0.07 and slips(r, name) == wanted for r in found)
 
 
-@pytest.mark.parametrize("slip", [{}, {"update": "u_b_a"}])
+@pytest.mark.parametrize(
+    "slip", [{}, {"update": "u_b_a"}, {"update": "u_ab"}, {"update": "a_b_u_anew"}]
+)
 def test_a_network_that_starts_before_its_data_is_found(slip):
     fields = {"start": {"law": "network", "stream": "before"}, "order": {"generator": "numpy"}}
     fields |= slip | {"learning_rate": 0.007, "epochs": 20}

@@ -70,7 +70,7 @@ def random_fields(rng, problem):
     log |= {"every": one([1, 3, "epoch"]), "phase": one(["first", "last"])}
     log |= {"reduction": one(["mean", "sum", "examples"]), "factor": one([1.0, 2.0, 1 / 30])}
     fields["log"] = some(0.5, **log, start=one([True, False]))
-    sometimes(0.3, "update", one(["u_b_a", "a_b_u"]))
+    sometimes(0.3, "update", one(["u_b_a", "u_ab", "a_b_u", "u_b_a_anew", "a_b_u_anew"]))
     sometimes(0.15, "accumulate", True)
     fields |= one([{"epochs": 1}, {"epochs": 3}, {"updates": 5}, {"updates": 61}])
     sometimes(0.3, "steps", one([4, 20, 50]))

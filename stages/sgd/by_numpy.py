@@ -9,7 +9,8 @@ and m is 1 where λ covers an entry of θ. Columns of a batch may follow differe
 m and η have a column for each.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -187,18 +188,17 @@ class Batch:
         factors: np.ndarray,
         slopes: list[np.ndarray],
     ) -> None:
+        def outer(b: int, f: np.ndarray) -> np.ndarray:
+            """Return w g of an example of the batch, times η unless the gradient accumulates."""
+            g = self._derivative(f, y[b], x[b], factors[b])
+            return np.multiply(g, scale[b] if self.ragged else scale, out=factors[b])
+
         for b, example in enumerate(x):
-
-            def outer(f: np.ndarray, b: int = b, example: np.ndarray = example) -> np.ndarray:
-                """Return w g, times η unless the gradient accumulates."""
-                g = self._derivative(f, y[b], example, factors[b])
-                return np.multiply(g, scale[b] if self.ragged else scale, out=factors[b])
-
-            two_layer(theta, example, outer, z[b], slopes[min(b, 1)])
+            two_layer(theta, example, partial(outer, b), z[b], slopes[min(b, 1)])
             if b:
                 slopes[0] += slopes[1]
         if self.update != "simultaneous":
-            self._one_after_the_other(theta, x, factors)
+            self._one_after_the_other(theta, x, factors, outer)
             return
         if total is None:
             theta -= slopes[0]
@@ -206,12 +206,22 @@ class Batch:
         total += slopes[0]
         theta -= rate * total
 
-    def _one_after_the_other(self, theta: np.ndarray, x: np.ndarray, factors: np.ndarray) -> None:
-        """Change one part, then take the next part's slope there; the residual is from before."""
-        for part in map("abu".index, self.update.split("_")):
-            slopes = np.split(two_layer(theta[:, None], x)[1], 3)[part]  # (p, B, R)
-            block = np.split(theta, 3)[part]
-            block -= sum(g * slopes[:, b] for b, g in enumerate(factors))
+    def _one_after_the_other(
+        self,
+        theta: np.ndarray,
+        x: np.ndarray,
+        factors: np.ndarray,
+        outer: Callable[[int, np.ndarray], np.ndarray],
+    ) -> None:
+        """Change one part, or two, then take the next one's slope there, and its residual anew."""
+        for parts in self.update.removesuffix("_anew").split("_"):
+            f, slopes = two_layer(theta[:, None], x)  # (B, R), (3p, B, R)
+            if self.update.endswith("_anew"):
+                for b in range(len(x)):
+                    outer(b, f[b])  # which writes the example's factor
+            for part in map("abu".index, parts):
+                block, slope = np.split(theta, 3)[part], np.split(slopes, 3)[part]
+                block -= sum(g * slope[:, b] for b, g in enumerate(factors))
 
     def _derivative(
         self, z: np.ndarray, y: np.ndarray, x: np.ndarray, out: np.ndarray

@@ -116,7 +116,13 @@ VALUES = {  # of a field, in words
         "held_out": "the objective of the examples held out",
         "worst_margin": "the worst margin, max 1 − yz",
     },
-    "update": {"u_b_a": "u first", "a_b_u": "a first"},
+    "update": {
+        "u_b_a": "u first",
+        "u_ab": "u first and then a and b",
+        "a_b_u": "a first",
+        "u_b_a_anew": "u first, and the output is taken anew for each",
+        "a_b_u_anew": "a first, and the output is taken anew for each",
+    },
     "intercept": {"none": "nothing", "constant": "the constant 1", "label": "the label"},
     "schedule": {
         "inverse": "it falls as 1/t",

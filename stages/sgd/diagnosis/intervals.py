@@ -213,7 +213,7 @@ def narrowed(
         values[:, None] <= np.maximum(low, high) + room
     )
     for n in np.flatnonzero(inside.all(axis=0)):
-        c, rows = some[n], np.abs(span[:, n]) > slack
+        c, rows = some[n], np.abs(span[:, n]) > slack / 10
         if c.lower == c.upper or not rows.any():
             kept.append(c)
             continue
@@ -230,9 +230,10 @@ def narrowed(
 
 def simplest(lower: float, upper: float, near: float) -> Iterator[float]:
     """Yield for each number of digits the decimal nearest to a value, if it is in the interval."""
+    value = None
     for digits in range(1, 12):
-        value = float(f"{near:.{digits - 1}e}")
-        if lower <= value <= upper:
+        before, value = value, float(f"{near:.{digits - 1}e}")
+        if lower <= value <= upper and value != before:
             yield value
         if value == near:
             return

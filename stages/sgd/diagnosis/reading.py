@@ -151,7 +151,7 @@ class Reader:
         slope = np.abs(miss(b + 1e-4) - fb) / 1e-4
         width = WIDER * (slack + np.abs(fb)) / np.maximum(slope, 1e-300)
         short, others = set(), []
-        factors = self.quest.vocabulary.factors(self.recipe)
+        factors = (1.0, *self.quest.vocabulary.multiples)
         for x, w in zip(b[np.abs(fb) <= slack], width[np.abs(fb) <= slack], strict=True):
             if w > WIDE:
                 self.unsure = True

@@ -18,7 +18,7 @@ from stages.sgd.diagnosis.ground import Quest
 from stages.sgd.diagnosis.intervals import Candidate, narrowed, simplest, solved
 from stages.sgd.diagnosis.vocabulary import LATE, ORDER, UPDATE
 
-# Rows by which an interval is narrowed, each time after decimals in it were tried; then once more.
+# Rows by which an interval is narrowed, each time after decimals in it were tried; then by all.
 ROUNDS = (2, 4, 8, 16, 32, 64, 128)
 LESS = 0.4  # of its share is for a log of which no candidate has the first value
 LONGER = 6  # of many candidates that agree, so many are tried with one more option
@@ -205,7 +205,8 @@ class Digits(Quest):
     def confirmed(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates that a short decimal makes agree with every digit."""
         done: list[Candidate] = []
-        for rows in (*(r for r in ROUNDS if r < 2 * len(self.curve.values)), 0):
+        whole = len(self.curve.values)
+        for rows in (*(r for r in ROUNDS if r < whole), whole, 0):
             if not candidates:
                 break
             points = [
@@ -220,14 +221,17 @@ class Digits(Quest):
             done += shortest.values()
             if self.rate or done or not rows:
                 break
-            candidates = self._within(candidates, min(rows, len(self.curve.values)))
+            candidates = self._within(candidates, rows)
         return done
 
-    def decimals(self, c: Candidate) -> Iterator[float]:
-        """Yield short decimals in an interval, and what a factor of the gradient makes of some."""
-        for factor in self.vocabulary.factors(c.recipe):
-            for eta in simplest(*(each / factor for each in (c.lower, c.upper, c.star))):
-                yield float(f"{eta * factor:.15g}")
+    def decimals(self, c: Candidate) -> Iterable[float]:
+        """Return short decimals in an interval, and what a factor of the gradient makes of some."""
+        ends = c.lower, c.upper, c.star
+        return dict.fromkeys(
+            float(f"{eta * factor:.15g}")
+            for factor in (1.0, *self.vocabulary.multiples)
+            for eta in simplest(*(end / factor for end in ends))
+        )
 
     def agreed(self, points: list[Candidate]) -> list[Candidate]:
         """Return the points that agree with every digit.

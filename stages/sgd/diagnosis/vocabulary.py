@@ -157,6 +157,8 @@ class Vocabulary:
         head, _, tail = field.partition(".")
         legacy = recipe.order.generator in ("numpy", "own")
         epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
+        schedule, epoch = recipe.schedule, recipe.steps_an_epoch(trained)
+        steps = (1 + self.curve.positions[-1]) * (epoch if self.curve.unit == "epoch" else 1)
         return {
             "penalty": recipe.penalised > 0
             and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
@@ -165,7 +167,9 @@ class Vocabulary:
             or (recipe.order.law in EPOCHAL and trained % recipe.batch.size > 0),
             "gradient_factor": not self.free_rate or recipe.penalised > 0
             or recipe.gradient_factor < 0,
-            "steps": self.curve.unit == "epoch" or epochal or recipe.schedule.unit == "epoch",
+            "steps": self.curve.unit == "epoch" or epochal or schedule.unit == "epoch",
+            "schedule": schedule.law != "step"
+            or schedule.every * (epoch if schedule.unit == "epoch" else 1) < steps,
         }.get(head, True) and {
             "batch.reduction": recipe.batch.size > 1,
             "log.reduction": recipe.log.value != "sampled" or not recipe.batch.drop_last
@@ -174,6 +178,7 @@ class Vocabulary:
             "order.law": recipe.order.law not in ("blocks", "distinct") or recipe.batch.size > 1,
             "start.scale": recipe.start.law == "normal",
             "start.low": recipe.start.law == "uniform",
+            "start.high": recipe.start.law == "uniform",
             "start.bias": recipe.follows and recipe.start.law not in ("zeros", "network")
             and (recipe.start.law, recipe.start.bias) != ("ones", "first"),
             "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
@@ -215,10 +220,6 @@ class Vocabulary:
                 if recipe not in (None, *others) and not again:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
                     others.append(recipe)
-
-    def factors(self, recipe: Recipe) -> list[float]:
-        """Return what may multiply a recipe's learning rate without a difference."""
-        return [1.0, *([] if recipe.penalised else self.multiples)]
 
     def goes(self, choice: Sequence[Option], chosen: Sequence[Option]) -> bool:
         """Say whether options go together and each of them matters."""

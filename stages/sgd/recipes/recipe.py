@@ -44,9 +44,10 @@ class Choices(Section):
         Constant by which the loss's gradient is multiplied.
     regularization : float, optional
         λ, where not the problem's.
-    update : {'simultaneous', 'u_b_a', 'a_b_u'}
-        The network's parts together, or one after the other: each part's gradient is taken
-        at the parts already changed, with the residual from before.
+    update : {'simultaneous', 'u_b_a', 'u_ab', 'a_b_u', 'u_b_a_anew', 'a_b_u_anew'}
+        The network's parts together, or one after the other (`ab`: two together): each part's
+        gradient is taken at the parts already changed, with the residual from before; or anew,
+        the residual too.
     accumulate : bool
         The gradient is not zeroed between steps.
     epochs, updates : int
@@ -75,7 +76,9 @@ class Choices(Section):
     learning_rate: Positive
     schedule: Annotated[Schedule, short("law")] = Schedule()
     log: Annotated[Log, short("value")] = Log()
-    update: Literal["simultaneous", "u_b_a", "a_b_u"] = "simultaneous"
+    update: Literal["simultaneous", "u_b_a", "u_ab", "a_b_u", "u_b_a_anew", "a_b_u_anew"] = (
+        "simultaneous"
+    )
     accumulate: bool = False
     precision: Literal["float64", "float32"] = "float64"
     epochs: Count | None = None
