@@ -494,6 +494,18 @@ def test_a_network_that_starts_before_its_data_is_found(slip):
         ("two_layer",  # all of whose parameters are drawn from one law, after the data
          {"start": {"law": "normal", "stream": "numpy"}, "learning_rate": 0.012, "updates": 60,
           "order": {"generator": "numpy"}, "log": {"value": "objective", "every": 1}}, 0),
+        ("logistic",  # which logs an example's loss after the step, and starts with a bias of zero
+         {"start": {"law": "normal", "stream": "numpy", "bias": "zero"}, "learning_rate": 0.05,
+          "updates": 60, "order": {"generator": "numpy"},
+          "log": {"moment": "after", "every": 1}}, 2),
+        ("svm",  # whose steps, the penalty's too, are of 0.1/30
+         {"start": {"law": "uniform", "stream": "numpy", "bias": "zero"},
+          "learning_rate": 0.00333333333333333, "updates": 600, "order": {"generator": "numpy"},
+          "log": {"value": "objective", "moment": "after", "every": 1}}, 1),
+        ("logistic",  # one of whose generators draws it all
+         {"start": {"law": "uniform", "low": -1.0, "stream": "python"}, "learning_rate": 0.05,
+          "updates": 60, "order": {"generator": "python"},
+          "log": {"value": "objective", "moment": "after", "every": 1}}, 2),
         ("quadratic_svm",  # whose bias follows no problem's features, and starts at zero
          {"start": {"law": "uniform", "stream": "numpy", "bias": "zero"}, "intercept": "label",
           "learning_rate": 0.1, "updates": 60, "order": {"generator": "numpy"},

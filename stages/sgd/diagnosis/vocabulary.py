@@ -197,8 +197,7 @@ class Vocabulary:
 
         With one that starts at random: beside zeros nothing shows of how a start is drawn.
         """
-        same = ("zeros", "ones")
-        drawn = (c for c in self.choices if c[0].changes.get("start.law") not in same)
+        drawn = (c for c in self.choices if c[0].changes.get("start.law") not in ("zeros", "ones"))
         first = next(drawn, self.choices[0])
         self.kinds = [o.kind for o in first]
         self.fits: dict[tuple[int, int], bool] = {}
@@ -210,12 +209,15 @@ class Vocabulary:
             return self.recipe((*(c for c in first if c.kind not in kinds), *chosen))
 
         plain = {id(o): made(o) for o in (*choices, *self.options)}
+        none = None, made()
         self.alone = {one: recipe is not None for one, recipe in plain.items()}
+        self.alone |= {id(o): plain[id(o)] not in none for o in self.options}
         self.together = set()
         for n, one in enumerate(self.options):
             known = {k: [plain[id(o)] for o in choices if o.kind == k] for k in self.kinds}
             for other in (*choices, *(o for o in self.options[:n] if not one.clashes(o))):
-                recipe, others = made(other, one), known.get(other.kind, [])
+                recipe, alone = made(other, one), [plain[id(one)], plain[id(other)]]
+                others = known.get(other.kind, alone)
                 again = not other.deviates and one.changes.items() & other.changes.items()
                 if recipe not in (None, *others) and not again:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
