@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import takewhile
+from itertools import product, takewhile
 from typing import Any
 
 import numpy as np
@@ -140,11 +140,29 @@ def case_of(
     base = asked.model_copy(
         update={"epochs": None, "updates": 1_000_000, "checkpoint": None, "learning_rate": 1.0}
     )
-    base = replace_unchecked(base, {f: v for f, v in known.items() if f != "learning_rate"})
-    Recipe(**dict(base.model_copy(update={"start": asked.start})
-                  if not any(f.startswith("start") for f in known) else base))  # fmt: skip
-    setting(base, draw(section, base.data))
-    return Case(base, list(known), search, curve, given.learning_rate, section)
+    told = {f: v for f, v in known.items() if f != "learning_rate"}
+    whole = replace_unchecked(base, told)
+    begun = any(f.startswith("start") for f in known)
+    try:
+        Recipe(**dict(whole if begun else whole.model_copy(update={"start": asked.start})))
+    except ValidationError:  # with what is not stated it may go together, if searched for
+        whole = _together(base, told, search)
+        if whole is None:
+            raise
+    setting(whole, draw(section, whole.data))
+    return Case(whole, list(known), search, curve, given.learning_rate, section)
+
+
+def _together(base: Recipe, told: dict[str, Any], search: Search) -> Recipe | None:
+    """Return the first recipe that is as stated and starts and draws as a search may have it."""
+    for start, order in product(search.choices.start, search.choices.order):
+        chosen = {f"start.{f}": v for f, v in start.items()}
+        chosen |= {f"order.{f}": v for f, v in order.items()}
+        try:
+            return Recipe(**dict(replace_unchecked(base, chosen | told)))
+        except ValidationError:
+            continue
+    return None
 
 
 def known_fields(given: Submission) -> dict[str, Any]:

@@ -377,6 +377,22 @@ def test_a_network_that_is_said_to_start_otherwise_has_not_its_problems_scales()
     assert case.base.start.law == "zeros"
 
 
+@pytest.mark.parametrize("part", [{"stream": "numpy"}, {"stream": "python"}, {"low": -1.0}])
+def test_of_a_start_a_part_may_be_stated_and_the_rest_is_searched(part):
+    search, curve = parameters.load("search", Search), make("step", range(1, 4), ["0.5"] * 3)
+    given = diagnose.Submission(problem="logistic", dataset="gaussian", start=part)
+    known = load_problem("logistic"), search, section("gaussian"), curve
+    case = diagnose.case_of(given, *known)
+    assert case.fixed == [f"start.{field}" for field in part]
+    vocabulary = case.quest(search, seeded=True)[0].vocabulary
+    starts = [vocabulary.build(choice).start for choice in vocabulary.choices]
+    assert {"normal", "uniform"} <= {start.law for start in starts}
+    assert all(getattr(start, *part) == next(iter(part.values())) for start in starts)
+    refused = diagnose.Submission(problem="logistic", dataset="gaussian", start={"law": "network"})
+    with pytest.raises(ValueError, match="network"):
+        diagnose.case_of(refused, *known)
+
+
 def test_the_band_of_a_program_holds_nine_tenths_of_its_curve():
     _, name, fields = write_submissions.EXAMPLES["unseeded"]
     problem = load_problem(name)

@@ -89,15 +89,15 @@ class Vocabulary:
         return changes if shown and not known else {}
 
     def _choices(self, kind: str, listed: dict[str, list[dict[str, Any]]]) -> list[Option]:
-        found, seen = [], []
-        for rank, one in enumerate(listed[kind]):
+        found, seen, whole = [], [], []
+        for one in listed[kind]:
             fields = spelled(kind, one)
             if kind == "start" and one.get("law") != "network":
                 fields["start.scales"] = None  # which go with that law
-            values = {f: parsed(f, v) for f, v in fields.items()}
-            stated = [f for f in values if f in self.fixed]
-            if any(values[f] != get(self.base, f) for f in stated) and kind != "log":
-                continue
+            whole.append({f: parsed(f, v) for f, v in fields.items()})
+        fixed, base = self.fixed, self.base
+        agree = [v for v in whole if all(v[f] == get(base, f) for f in fixed.intersection(v))]
+        for rank, values in enumerate((kind != "log" and agree) or whole):
             changes = {f: v for f, v in values.items() if f not in self.fixed}
             if kind == "start" and not self._allowed(changes):
                 continue
