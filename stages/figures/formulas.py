@@ -127,12 +127,12 @@ FORMULAS: dict[object, tuple[str, str]] = {
     ("update", "u_b_a_anew"): (
         PARTS,
         "u ← u − η r ∇_u f(u, b, a); b ← b − η !r ∇_b f(!u, b, a);"
-        ' a ← a − η !r ∇_a f(!{u, b}, a); !{r = f(x) − y} "each time"',
+        ' a ← a − η !r ∇_a f(!{u, b}, a); !{r = f(x) − y} " each time"',
     ),
     ("update", "a_b_u_anew"): (
         PARTS,
         "a ← a − η r ∇_a f(u, b, a); b ← b − η !r ∇_b f(u, b, !a);"
-        ' u ← u − η !r ∇_u f(u, !{b, a}); !{r = f(x) − y} "each time"',
+        ' u ← u − η !r ∇_u f(u, !{b, a}); !{r = f(x) − y} " each time"',
     ),
     "accumulate": ("g_t = ∇_θ ℓ_t", "g_t = !{g_{t−1}} + ∇_θ ℓ_t"),
     "precision": ("fl(v) = v (1 + δ), |δ| ≤ 2^{−53}", "fl(v) = v (1 + δ), |δ| ≤ 2^!{−24}"),

@@ -37,7 +37,7 @@ class Digits(Quest):
         ends = [
             self.ground.windows(self.vocabulary.build(c))[0, 1] for c in self.vocabulary.choices
         ]
-        self.pace = ceil(np.median(ends) / USUAL)
+        self.quick, self.pace = np.median(ends) == 1, ceil(np.median(ends) / USUAL)
         self.late = [o for o in self.vocabulary.options if o.kind.partition(".")[0] in late]
         logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
