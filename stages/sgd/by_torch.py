@@ -6,7 +6,7 @@ in `by_numpy`.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -66,6 +66,12 @@ def gathered(inputs: torch.Tensor, rows: torch.Tensor) -> Iterator[torch.Tensor]
         yield from inputs[:, some].unbind(1)
 
 
+def share(gradient: torch.Tensor, parts: Sequence[torch.Tensor]) -> None:
+    """Give each part of θ its rows of the gradient, of which nothing else is kept."""
+    for part, rows in zip(parts, gradient.split([len(p) for p in parts]), strict=True):
+        part.grad = rows
+
+
 def train(
     recipe: Recipe,
     examples: Examples,
@@ -100,9 +106,9 @@ def train(
     if regularization:
         mask = torch.tensor(covered(recipe, examples[0]), dtype=torch.bool)
     whole = torch.from_numpy(theta).to(dtype)[:, None].clone().requires_grad_()  # (d, 1, R)
-    runs = mask.unique_consecutive(return_counts=True)
-    covers, lengths = runs[0].tolist(), runs[1].tolist()
-    parts = whole.detach().split(lengths)  # views of θ, which is so never put together
+    runs, lengths = mask.unique_consecutive(return_counts=True)
+    covers = runs.tolist()
+    parts = whole.detach().split(lengths.tolist())  # views of θ, which is so never put together
     w = parts[covers.index(True)]
     in_loss = decay if recipe.accumulate else 0
     optimizer = torch.optim.SGD(
@@ -127,7 +133,8 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = eta
             if not recipe.accumulate:
-                whole.grad = None  # zero_grad
+                optimizer.zero_grad()
+                whole.grad = None  # of which the optimizer's are views
             if followed:
                 path.append(whole.detach()[:, 0, :followed].clone())
             z = output(whole, x)
@@ -136,8 +143,7 @@ def train(
             if in_loss:
                 total = total + in_loss / 2 * (whole[mask] ** 2).sum(dim=0)
             total.backward(start)
-            for part, gradient in zip(parts, whole.grad.split(lengths), strict=True):
-                part.grad = gradient
+            share(whole.grad, parts)
             outputs.append(z.detach())
             value = value.detach()
             if not as_trained:
