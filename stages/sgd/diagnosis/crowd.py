@@ -128,7 +128,7 @@ class Crowd:
             for field in filter(self.codes.__contains__, fields):
                 key = key * (int(self.codes[field].max(initial=0)) + 1) + self.codes[field]
             first, which = numbered(key)
-            self.known[fields] = first, which.astype(np.int32)
+            self.known[fields] = first.astype(np.int32), _small(which)
         return self.known[fields]
 
     def recipe(self, n: int) -> Recipe:
