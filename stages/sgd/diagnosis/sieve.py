@@ -15,7 +15,7 @@ from stages.sgd.diagnosis.search import SLOW, Digits
 
 RUNS = 10  # learning rates at which the most candidates are tried, and fewer at more
 COLUMNS = 8000  # of one call, about
-QUICK = 2  # times as many candidates are tried where the first step is logged
+QUICK = 1.8  # times as many candidates are tried where the first step is logged
 ROUGH = 1e-5  # what single precision may do to a value
 FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1
 # How far a value may be from where those at the next rates say, of how they differ: of few
@@ -44,8 +44,8 @@ class Sieve(Digits):
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
         slow = 2 * SLOW if self.vocabulary.base.network else 1
-        most = QUICK * self.search.most if self.quick else self.search.most
-        self.most = max(1, most // slow // self.pace)
+        most = self.search.most * (QUICK if self.quick else 1)
+        self.most = max(1, int(most / slow / self.pace))
 
     def few(self) -> list[Candidate]:
         """Return the candidates with the fewest deviations, fewer than there may be, that agree."""
