@@ -378,6 +378,15 @@ def test_a_network_that_is_said_to_start_otherwise_has_not_its_problems_scales()
     assert case.base.start.law == "zeros"
 
 
+@pytest.mark.parametrize(("rows", "tried"), [(2900, False), (3100, True)])
+def test_a_schedule_that_falls_after_the_last_value_is_not_tried(rows, tried):
+    search = parameters.load("search", Search)
+    curve = make("step", range(1, rows + 1), ["0.5"] * rows)
+    vocabulary = case_of("logistic", curve, search).quest(search, seeded=True)[0].vocabulary
+    (late,) = (o for o in vocabulary.options if o.changes.get("schedule.every") == 100)
+    assert vocabulary.alone[id(late)] is tried
+
+
 @pytest.mark.parametrize("part", [{"stream": "numpy"}, {"stream": "python"}, {"low": -1.0}])
 def test_of_a_start_a_part_may_be_stated_and_the_rest_is_searched(part):
     search, curve = parameters.load("search", Search), make("step", range(1, 4), ["0.5"] * 3)
