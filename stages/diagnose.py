@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import product, takewhile
 from typing import Any
@@ -12,8 +13,8 @@ from pydantic import ValidationError
 
 from stages.cluster import shards
 from stages.common import files, parameters
-from stages.sgd.deviations import deviations, replace_unchecked, undo
-from stages.sgd.diagnosis.candidates import Curve, Search
+from stages.sgd.deviations import deviations, replace, undo
+from stages.sgd.diagnosis.candidates import Curve, Search, spelled
 from stages.sgd.diagnosis.explanations import (
     Answer,
     bands,
@@ -141,28 +142,18 @@ def case_of(
         update={"epochs": None, "updates": 1_000_000, "checkpoint": None, "learning_rate": 1.0}
     )
     told = {f: v for f, v in known.items() if f != "learning_rate"}
-    whole = replace_unchecked(base, told)
-    begun = any(f.startswith("start") for f in known)
-    try:
-        Recipe(**dict(whole if begun else whole.model_copy(update={"start": asked.start})))
-    except ValidationError:  # with what is not stated it may go together, if searched for
-        whole = _together(base, told, search)
-        if whole is None:
-            raise
-    setting(whole, draw(section, whole.data))
-    return Case(whole, list(known), search, curve, given.learning_rate, section)
+    base = _as_told(base, told, search)
+    setting(base, draw(section, base.data))
+    return Case(base, list(known), search, curve, given.learning_rate, section)
 
 
-def _together(base: Recipe, told: dict[str, Any], search: Search) -> Recipe | None:
-    """Return the first recipe that is as stated and starts and draws as a search may have it."""
-    for start, order in product(search.choices.start, search.choices.order):
-        chosen = {f"start.{f}": v for f, v in start.items()}
-        chosen |= {f"order.{f}": v for f, v in order.items()}
-        try:
-            return Recipe(**dict(replace_unchecked(base, chosen | told)))
-        except ValidationError:
-            continue
-    return None
+def _as_told(base: Recipe, told: dict[str, Any], search: Search) -> Recipe:
+    """Return the recipe that is as stated; what is not, as a search may have it if it must be."""
+    listed = product(search.choices.start, search.choices.order)
+    for chosen in ({}, *(spelled("start", s) | spelled("order", o) for s, o in listed)):
+        with suppress(ValidationError):
+            return replace(base, chosen | told)
+    return replace(base, told)  # which raises
 
 
 def known_fields(given: Submission) -> dict[str, Any]:

@@ -213,7 +213,7 @@ class Batch:
         factors: np.ndarray,
         outer: Callable[[int, np.ndarray], np.ndarray],
     ) -> None:
-        """Change one part, or two, then take the next one's slope there, and its residual anew."""
+        """Change one part or two, then take the next's slope there; the residual too if `anew`."""
         for parts in self.update.removesuffix("_anew").split("_"):
             f, slopes = two_layer(theta[:, None], x)  # (B, R), (3p, B, R)
             if self.update.endswith("_anew"):

@@ -151,13 +151,12 @@ class Reader:
         slope = np.abs(miss(b + 1e-4) - fb) / 1e-4
         width = WIDER * (slack + np.abs(fb)) / np.maximum(slope, 1e-300)
         short, others = set(), []
-        factors = (1.0, *self.quest.vocabulary.multiples)
         for x, w in zip(b[np.abs(fb) <= slack], width[np.abs(fb) <= slack], strict=True):
             if w > WIDE:
                 self.unsure = True
                 continue
             ends, found = np.exp([x - w, x + w, x]), len(short)
-            for factor in factors:
+            for factor in self.quest.vocabulary.multiples:
                 for eta in islice(simplest(*(ends / factor).tolist()), 1):
                     if float(f"{eta:.{DIGITS - 1}e}") == eta:
                         short.add(Rate(float(f"{eta * factor:.15g}"), 0.0))

@@ -37,7 +37,8 @@ class Digits(Quest):
         ends = [
             self.ground.windows(self.vocabulary.build(c))[0, 1] for c in self.vocabulary.choices
         ]
-        self.quick, self.pace = np.median(ends) == 1, ceil(np.median(ends) / USUAL)
+        self.wait = np.median(ends)
+        self.pace = ceil(self.wait / USUAL)
         self.late = [o for o in self.vocabulary.options if o.kind.partition(".")[0] in late]
         logs = {id(choice[-1]): choice[-1] for choice in self.vocabulary.choices}
         self.logs = sorted(logs, key=lambda n: logs[n].changes.get("log.moment") == "after")
@@ -229,7 +230,7 @@ class Digits(Quest):
         ends = c.lower, c.upper, c.star
         return dict.fromkeys(
             float(f"{eta * factor:.15g}")
-            for factor in (1.0, *self.vocabulary.multiples)
+            for factor in self.vocabulary.multiples
             for eta in simplest(*(end / factor for end in ends))
         )
 

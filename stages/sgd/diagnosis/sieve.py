@@ -44,7 +44,7 @@ class Sieve(Digits):
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
         slow = 2 * SLOW if self.vocabulary.base.network else 1
-        most = self.search.most * (QUICK if self.quick else 1)
+        most = self.search.most * (QUICK if self.wait == 1 else 1)
         self.most = max(1, int(most / slow / self.pace))
 
     def few(self) -> list[Candidate]:

@@ -75,7 +75,7 @@ class Vocabulary:
             if (changes := self._changes(field, value, seeded))
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
-        self.multiples = [f for f in factors if f and f > 0]
+        self.multiples = [1.0, *(f for f in factors if f and f > 0)]  # of a learning rate
         listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
