@@ -105,11 +105,12 @@ def close(found, expected, tolerance):
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_recipe_is_its_scalar_loop(seed):
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_recipe_is_its_scalar_loop(name, seed):
     rng = random.Random(seed)
     for _ in range(30):
-        name, fields, recipe = random_recipe(rng)
+        _, fields, recipe = random_recipe(rng, [name])
         found = follow(by_numpy.train, recipe)
         objective = recipe.objective.model_dump()
         expected = scalar.Program(objective | {"dataset": recipe.dataset}, fields).run()
@@ -196,6 +197,11 @@ def test_recipes_in_one_batch_are_each_alone(kind):
         close(together[n].losses, alone.losses, 1e-13)
 
 
+SVM = {"problem": "quadratic_svm", "dataset": "disc", "replicas": 2, "implementation": "torch"}
+SVM |= {"learning_rate": 0.05, "regularization": 0.3, "epochs": 2}
+SHORT = {"batch": {"size": 7, "drop_last": False}, "order": "reshuffle"}
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -204,18 +210,29 @@ def test_recipes_in_one_batch_are_each_alone(kind):
             for covers in ("slopes", "weights", "all")  # φ's constant, which is no slope, leads
             for intercept in ("none", "constant")
         ),
-        {"penalty": {"logged": False}, "intercept": {"log": "label"}},
-        {"batch": {"size": 7, "drop_last": False}, "order": "reshuffle"},
+        {"penalty": {"logged": False}},
+        {"intercept": {"output": "constant", "gradient": "constant", "log": "label"}},
+        SHORT,
     ],
 )
 def test_autograd_agrees_where_parts_of_theta_and_of_a_batch_differ(fields):
-    problem = load_problem("quadratic_svm")
-    given = {"problem": "quadratic_svm", "dataset": "disc", "replicas": 2, "learning_rate": 0.05}
-    given |= {"regularization": 0.3, "epochs": 2, "implementation": "torch"}
-    recipe = Program(**given, **fields).recipe(problem.objective)
+    recipe = Program(**SVM, **fields).recipe(load_problem("quadratic_svm").objective)
     found, expected = (follow(library.train, recipe) for library in (by_torch, by_numpy))
     close(found["final"], expected["final"], 1e-12)
     close(found["logged"], expected["logged"], 1e-12)
+
+
+@pytest.mark.parametrize("library", [by_numpy, by_torch])
+def test_a_short_batch_is_followed_by_zeros(library):
+    recipe = Program(**SVM, **SHORT).recipe(load_problem("quadratic_svm").objective)
+    data = datasets.draw(section(recipe.dataset), recipe.data)
+    where = setting(recipe, data)
+    theta, order = draw_run(recipe, data, where.trained, 0, "test")
+    for epoch in library.train(recipe, where.trained, theta, order, rates(recipe, 30)):
+        lacks = epoch.examples < 0
+        assert lacks.sum() == 2 * 5
+        assert not epoch.z[lacks].any()
+        np.testing.assert_array_equal(epoch.y, np.where(lacks, 0, where.trained[1][epoch.examples]))
 
 
 @pytest.mark.parametrize("library", [by_numpy, by_torch])
