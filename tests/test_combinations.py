@@ -184,12 +184,32 @@ def test_a_schedule_counts_every_step_unless_told_otherwise(law, factors):
         ({"intercept": "none"}, "no intercept", "there is no intercept"),
         ({"intercept": {"output": "none"}}, "nothing in the output", "nothing follows"),
         ({"intercept": {"log": "label"}}, "the label in the logged loss", "the label follows"),
+        ({"gradient_factor": -1.0}, "the sign of the step", "goes up the loss, not down"),
+        ({"gradient_factor": 2.0}, "the scaled gradient", "multiplied by 2"),
+        ({"steps": 1}, "the steps an epoch", "an epoch is one step, not"),
+        ({"steps": 2}, "the steps an epoch", "an epoch is 2 steps, not"),
     ],
 )
 def test_words(changes, name, words):
     found = deviations(recipe(**changes), recipe())[0]
     assert found.name == name
     assert words in found.words
+
+
+@pytest.mark.parametrize(
+    ("law", "reseeded"),
+    [
+        *((law, None) for law in ("permutation", "in_place", "cyclic")),
+        *((law, r) for law in ("replacement", "reshuffle") for r in (None, 15, "epoch")),
+    ],
+)
+def test_an_order_is_epochal_if_it_depends_on_how_long_an_epoch_is(law, reseeded):
+    order = {"law": law, "generator": "python", "reseeded": reseeded}
+    data, orders = draw(Gaussian(seed=0, examples=30, features=3)), []
+    for steps in (10, 20):
+        one = recipe(order=order, steps=steps, epochs=None, updates=40)
+        orders.append(np.concatenate(list(draw_run(one, data, (data.X, data.y), 0, "")[1])))
+    assert one.order.epochal == (not np.array_equal(*orders))
 
 
 @pytest.mark.parametrize(
