@@ -179,16 +179,20 @@ def read_curve(path: str) -> Curve:
         If it is no curve: its columns, positions, or fewer than three values.
     """
     try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8", keep_default_na=False)
+        table = pd.read_csv(
+            path, dtype=str, encoding="utf-8", keep_default_na=False, skipinitialspace=True
+        )
     except OSError as error:
         raise files.InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise files.InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
-    if "loss" not in table or table.columns[0] == "loss":
+    table.columns = table.columns.str.strip().str.lower()
+    table = table.loc[:, ~table.columns.str.startswith("unnamed:")]  # the index that pandas writes
+    if "loss" not in list(table)[1:] or table.columns.has_duplicates:
         raise files.InputError(
             f"{path}: columns must be step or epoch, then loss; found {', '.join(table)}"
         )
-    unit = "epoch" if "epoch" in table.columns[0].lower() else "step"
+    unit = "epoch" if "epoch" in table.columns[0] else "step"
     texts, where = table["loss"].str.strip(), table.iloc[:, 0].str.strip()
     for row, text in enumerate(where, 2):
         if not re.fullmatch(r"\d{1,7}(\.0*)?", text):

@@ -87,6 +87,8 @@ def curve(scratch, params, tmp_path):
         ("step,loss\none,0.7\n2,0.6\n3,0.5\n", "line 2: 'one' is not a step number"),
         ("step,cost\n1,0.7\n2,0.6\n3,0.5\n", "columns must be step or epoch, then loss"),
         ("loss\n0.7\n0.6\n0.5\n", "columns must be step or epoch, then loss"),
+        (",loss\n0,0.7\n1,0.6\n2,0.5\n", "columns must be step or epoch, then loss; found loss"),
+        ("step,loss,Loss\n1,1,2\n2,1,2\n3,1,2\n", "then loss; found step, loss, loss"),
     ],
 )
 def test_a_bad_curve_is_one_line(text, words, curve):
@@ -122,6 +124,22 @@ def test_a_curve_that_diverges_is_used_as_far_as_it_is_finite(tmp_path):
     found = diagnose.read_curve(str(path))
     assert list(found.values) == [0.7, 1000.0, 2.5e12]
     assert list(found.halves) == [0.005, 500.0, 5e10]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch,loss\n1,0.7\n2,0.65\n3,0.6\n",
+        "Epoch, Loss\r\n1, 0.7\r\n2, 0.65\r\n3, 0.6\r\n",
+        "\ufeff,epoch,lr,loss\n0,1,0.1,0.7\n1,2,0.1,0.65\n2,3,0.1,0.6\n",
+    ],
+)
+def test_a_curve_may_be_as_pandas_and_people_write_it(text, tmp_path):
+    (tmp_path / "mine.csv").write_text(text, encoding="utf-8")
+    found = diagnose.read_curve(str(tmp_path / "mine.csv"))
+    assert (found.unit, list(found.positions)) == ("epoch", [1, 2, 3])
+    assert list(found.values) == [0.7, 0.65, 0.6]
+    assert list(found.halves) == [0.05, 0.005, 0.05]
 
 
 def test_the_committed_examples_are_what_scalar_loops_write(tmp_path):
