@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stages.common import files
-from stages.diagnose import curve_values, read_curve, searched
+from stages.diagnose import curve_values, read_curve, read_table, searched
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.ways import WAYS, Kept
@@ -35,8 +35,8 @@ def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
         if not isinstance(given, dict):
             raise files.InputError(f"{beside}: is not a mapping")
     else:
-        table = files.read_frame(str(path))
-        named = set(table["problem"]) if "problem" in table else set()
+        table = read_table(str(path))
+        named = set(table["problem"].str.strip()) if "problem" in table else set()
         if len(named) != 1:
             raise files.InputError(f"{path}: needs one problem, in a column or in {beside.name}")
         given = {"problem": named.pop()}

@@ -170,14 +170,8 @@ def known_fields(given: Submission) -> dict[str, Any]:
     return found
 
 
-def read_curve(path: str) -> Curve:
-    """Read a curve with the digits that its author wrote, as far as its values are finite.
-
-    Raises
-    ------
-    InputError
-        If it is no curve: its columns, positions, or fewer than three values.
-    """
+def read_table(path: str) -> pd.DataFrame:
+    """Return a CSV's columns as text, without the index that pandas writes; raises InputError."""
     try:
         table = pd.read_csv(
             path, dtype=str, encoding="utf-8", keep_default_na=False, skipinitialspace=True
@@ -187,7 +181,18 @@ def read_curve(path: str) -> Curve:
     except (ValueError, pd.errors.ParserError) as error:
         raise files.InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
     table.columns = table.columns.str.strip().str.lower()
-    table = table.loc[:, ~table.columns.str.startswith("unnamed:")]  # the index that pandas writes
+    return table.loc[:, ~table.columns.str.startswith("unnamed:")]
+
+
+def read_curve(path: str) -> Curve:
+    """Read a curve with the digits that its author wrote, as far as its values are finite.
+
+    Raises
+    ------
+    InputError
+        If it is no curve: its columns, positions, or fewer than three values.
+    """
+    table = read_table(path)
     if "loss" not in list(table)[1:] or table.columns.has_duplicates:
         raise files.InputError(
             f"{path}: columns must be step or epoch, then loss; found {', '.join(table)}"

@@ -33,7 +33,7 @@ def folder(scratch, params, tmp_path):
         write_submissions.write(submitted / f"{name}.csv", "step", values)
         (submitted / f"{name}.yaml").write_text("problem: logistic\n")
     table = pd.read_csv(submitted / "ann.csv", dtype=str)
-    table.assign(problem="logistic").to_csv(submitted / "dan.csv", index=False)
+    table.assign(problem="logistic").to_csv(submitted / "dan.csv")  # with pandas' index
     table.assign(problem="<b>moons</b>").to_csv(submitted / "eve.csv", index=False)
     (submitted / "fay.csv").write_text("step,loss\n1,2\n")
     return submitted
