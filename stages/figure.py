@@ -1,13 +1,9 @@
 """Draw one figure: python -m stages.figure 2a, ablation svm, or submission right."""
 
 from importlib import import_module
-from typing import Annotated
-
-from matplotlib.figure import Figure
-from pydantic import Field
 
 from stages.common import files, parameters
-from stages.sgd.recipes.schema import Grid, Section
+from stages.figures.style import FigureSize, blank
 
 MODULES = {  # which of stages.figures draws it, and whether on a grid
     "1": ("curves", False),
@@ -23,15 +19,6 @@ MODULES = {  # which of stages.figures draws it, and whether on a grid
     "submission": ("submission", False),
     "divergence": ("divergence", True),
 }
-
-
-class FigureSize(Section):
-    """Size of a picture in inches and dots per inch, and the grid its curves are drawn on."""
-
-    width: Annotated[float, Field(ge=1, le=40)]
-    height: Annotated[float, Field(ge=1, le=40)]
-    dpi: Annotated[int, Field(ge=20, le=600)]
-    grid: Grid | None = None
 
 
 def main(key: str, name: str | None = None) -> None:
@@ -54,7 +41,7 @@ def main(key: str, name: str | None = None) -> None:
     if on_grid != (size.grid is not None):
         said = "is missing" if on_grid else "is not permitted: there is nothing to draw on it"
         raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")
-    figure = Figure(figsize=(size.width, size.height), dpi=size.dpi, layout="constrained")
+    figure = blank(size)
     import_module(f"stages.figures.{module}").draw(figure, key, name, size.grid)
     stem = "" if key == "submission" else "figure_"
     path = f"plots/{stem}{'_'.join(filter(None, (key, name)))}.png"

@@ -12,8 +12,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.common import files, parameters
-from stages.figures.captions import FIGURES, GLOSSARY, TITLES
+from stages.figures import submission
+from stages.figures.captions import FIGURES, GLOSSARY, RECORDED, TITLES
 from stages.figures.formulas import pair
+from stages.figures.style import FigureSize, blank
 from stages.sgd.deviations import deviations
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
 from stages.sgd.recipes.schema import Name
@@ -121,24 +123,25 @@ def groups(claims: dict[str, dict[str, object]]) -> list[dict[str, object]]:
 
 
 def figures(group: str) -> list[dict[str, object]]:
-    """Return a group's pictures as data URIs, each with its size, caption and alternative text."""
-    found = []
-    for name, (where, caption, alt) in FIGURES.items():
-        if where == group:
-            png = picture(f"plots/{name}")
-            width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
-            data = b64encode(png).decode()
-            found.append(
-                {
-                    "id": Path(name).stem,
-                    "caption": caption,
-                    "alt": alt,
-                    "data": data,
-                    "width": width,
-                    "height": height,
-                }
-            )
-    return found
+    """Return a group's pictures, as `shown` has them."""
+    return [
+        shown(Path(name).stem, picture(f"plots/{name}"), caption, alt)
+        for name, (where, caption, alt) in FIGURES.items()
+        if where == group
+    ]
+
+
+def shown(key: str, png: bytes, caption: str, alt: str) -> dict[str, object]:
+    """Return a picture's data, its size, caption and alternative text."""
+    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
+    return {
+        "id": key,
+        "caption": caption,
+        "alt": alt,
+        "data": b64encode(png).decode(),
+        "width": width,
+        "height": height,
+    }
 
 
 def picture(path: str) -> bytes:
@@ -194,7 +197,7 @@ def ablations(names: dict[str, object]) -> list[dict[str, object]]:
 def submissions(
     names: dict[str, object], problems: dict[str, Problem]
 ) -> dict[str, dict[str, object]]:
-    """Return what explains each recorded curve, with the likeliest recipe's formulas."""
+    """Return what explains each recorded curve, its picture and its likeliest recipe's formulas."""
     read = {}
     for name, given in names.items():
         found = files.read_json(f"metrics/submissions/{name}_evidence.json")
@@ -207,7 +210,16 @@ def submissions(
                 for deviation in best["deviations"]
             ]
         read[name] = found | {"problem": given["problem"], "formulas": formulas}
+        read[name]["figure"] = recorded(name, bool(found["recipes"]))
     return read
+
+
+def recorded(name: str, explained: bool) -> dict[str, object]:
+    """Return a recorded curve's picture, drawn here: which curves there are params.yaml says."""
+    figure = blank(parameters.load("figures.submission", FigureSize))
+    submission.draw(figure, "submission", name, None)
+    caption, alt = RECORDED[explained]
+    return shown(f"submission_{name}", files.png_of(figure), caption.format(words(name)), alt)
 
 
 def written(problem: str, programs: dict[str, Program]) -> list[str]:

@@ -17,7 +17,7 @@ from stages.common import parameters
 from stages.common.files import InputError
 from stages.diagnose import Submission
 from stages.divergence import Divergence
-from stages.figure import FigureSize
+from stages.figures.style import FigureSize
 from stages.gradients import Gradients
 from stages.run import Fresh, Protocol
 from stages.sgd.diagnosis.candidates import Search

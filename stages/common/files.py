@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -243,25 +244,21 @@ def write_arrays(path: str, **arrays: np.ndarray) -> None:
         )
 
 
+def png_of(figure: object) -> bytes:
+    """Return a `matplotlib.figure.Figure` as a PNG that carries neither date nor version."""
+    file = BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
 def write_figure(path: str, figure: object) -> None:
-    """Write a `matplotlib.figure.Figure` as a PNG that carries neither date nor version."""
+    """Write a `matplotlib.figure.Figure` as a PNG."""
     with _whole(path) as file:
-        figure.savefig(file, format="png", metadata={"Software": None})
+        file.write(png_of(figure))
 
 
 def round_array(array: np.ndarray) -> np.ndarray:
-    """Round to six significant decimal digits.
-
-    Parameters
-    ----------
-    array : numpy.ndarray
-        Floats of any shape.
-
-    Returns
-    -------
-    numpy.ndarray
-        For each element the float64 nearest to its rounded decimal; zero has no sign.
-    """
+    """Return the float64 nearest to each element's six significant digits; zero has no sign."""
     text = np.char.mod(f"%.{SIGNIFICANT_DIGITS}g", array)
     return text.astype(np.float64) + 0.0
 

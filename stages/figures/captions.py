@@ -69,6 +69,16 @@ FIGURES = {  # under `plots`: the group, what it is, and what is to be seen in i
         " that follows has the same numbers.",
     ),
 }
+RECORDED = {  # caption and alternative text of a recorded curve, by whether a recipe explains it
+    True: (
+        "The recorded curve {}, what explains it, and what it would have been",
+        "The logged loss, and the bands of replicas of the best recipe and of the right program.",
+    ),
+    False: (
+        "The recorded curve {}, and what the right program's would have been",
+        "The logged loss, and the band of replicas of the right program.",
+    ),
+}
 GLOSSARY = {  # of the metrics, where they are on the page
     "objective": "the stated objective on all examples, whatever the program minimised",
     "gap": "objective less its exact optimum, or its infimum where no optimum is attained",
