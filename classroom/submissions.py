@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stages.common import files
-from stages.diagnose import curve_values, read_curve, read_table, searched
+from stages.diagnose import Submission, curve_values, plain, read_curve, read_table, searched
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.ways import WAYS, Kept
@@ -40,11 +40,22 @@ def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
         if len(named) != 1:
             raise files.InputError(f"{path}: needs one problem, in a column or in {beside.name}")
         given = {"problem": named.pop()}
-    if given.get("problem") not in problems:
-        said = f"problem = {given.get('problem')!r}: must be {', '.join(problems)}"
+    problem = given.get("problem")
+    if not isinstance(problem, str) or problem not in problems:
+        said = f"problem = {problem!r}: must be {', '.join(problems)}"
         raise files.InputError(f"{path}: {said}")
-    given["dataset"] = problems[given["problem"]].dataset
-    return given, curve_values(curve)
+    given["dataset"] = problems[problem].dataset
+    try:
+        return plain(Submission.model_validate(given)), curve_values(curve)
+    except ValidationError as error:
+        raise files.InputError(complaint(error)) from None
+
+
+def complaint(error: ValidationError) -> str:
+    """Return what is wrong with what is stated: the field, its value and what is allowed."""
+    first = error.errors()[0]
+    field, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+    return f"{field} = {first['input']!r}: {said}" if field else said
 
 
 def like(problem: Values, section: Values, search: Values, given: Values, curve: Values) -> str:
@@ -68,10 +79,7 @@ def _explained(
     try:
         answer = searched(problem, section, search, given, curve, list(WAYS), KEPT)
     except ValidationError as error:
-        first = error.errors()[0]
-        field, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-        words = f"{field} = {first['input']!r}: {said}" if field else said
-        return {"verdict": "refused", "words": [words]}
+        return {"verdict": "refused", "words": [complaint(error)]}
     except ValueError as error:
         return {"verdict": "refused", "words": [str(error)]}
     told = {"verdict": answer.verdict, "fit": answer.fit, "candidates": answer.tried}

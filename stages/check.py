@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _refer(key: str, value: object, known: Any) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         _refuse(f"{key} = {value!r}", f"must be {', '.join(known)}")
 
 

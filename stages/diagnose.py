@@ -16,6 +16,7 @@ from stages.common import files, parameters
 from stages.sgd.deviations import deviations, replace, undo
 from stages.sgd.diagnosis.candidates import Curve, Search, spelled
 from stages.sgd.diagnosis.explanations import (
+    REPLICAS,
     Answer,
     bands,
     credible,
@@ -173,9 +174,7 @@ def known_fields(given: Submission) -> dict[str, Any]:
 def read_table(path: str) -> pd.DataFrame:
     """Return a CSV's columns as text, without the index that pandas writes; raises InputError."""
     try:
-        table = pd.read_csv(
-            path, dtype=str, encoding="utf-8", keep_default_na=False, skipinitialspace=True
-        )
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
     except OSError as error:
         raise files.InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, pd.errors.ParserError) as error:
@@ -201,7 +200,7 @@ def read_curve(path: str) -> Curve:
     texts, where = table["loss"].str.strip(), table.iloc[:, 0].str.strip()
     for row, text in enumerate(where, 2):
         if not re.fullmatch(r"\d{1,7}(\.0*)?", text):
-            raise files.InputError(f"{path}: line {row}: {text!r} is not a {unit} number")
+            raise files.InputError(f"{path}: line {row}: {text!r} is no {unit} number")
     positions = where.astype(float).astype(int).to_numpy()
     if (np.diff(positions) <= 0).any():
         at = int(np.flatnonzero(np.diff(positions) <= 0)[0]) + 1
@@ -244,7 +243,8 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
         for d in deviations(explanation.recipe, asked):
             shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
     likeliest = sorted(shares, key=lambda words: -certain(shares[words]))
-    undone = undoing(sure[0].recipe, stated, section) if sure else {}
+    runs = 1 if verdict == "exactly" and not read else REPLICAS
+    undone = undoing(sure[0].recipe, runs, stated, section) if sure else {}
     best = found[0].recipe if found else asked
     band = bands(curve, section, best, bool(sure), asked)
     files.write_json(f"metrics/submissions/{name}.json", {"verdict": verdict})
@@ -273,21 +273,20 @@ def certain(probability: float) -> float:
     return float(f"{probability:.3g}")
 
 
-def undoing(recipe: Recipe, stated: Problem, section: Section) -> dict[str, float]:
-    """Return the stated objective at the end: as it is, with each deviation undone, with all."""
-    asked, made = stated.recipe(1), {"as it is": recipe}
+def undoing(recipe: Recipe, runs: int, stated: Problem, section: Section) -> dict[str, float]:
+    """Return a program's objective, a median of runs: as it is, each deviation undone, and all."""
+    recipe, asked = recipe.model_copy(update={"replicas": runs}), stated.recipe(runs)
+    made = {"as it is": recipe}
     fields = [d.field for d in deviations(recipe, asked)]
     for field, some in [(f, [f]) for f in fields] + [("all", fields)] * (len(fields) > 1):
-        try:
+        with suppress(ValidationError):
             made[field] = undo(recipe, asked, some)
-        except ValidationError:
-            continue
     examples = draw(section)
     found = {}
     with np.errstate(all="ignore"):
         for n, outcome in train_together(list(made.values()), section, 0, "diagnose"):
-            value = float(objective(stated.objective, outcome.theta, examples.X, examples.y)[0])
-            if np.isfinite(value):
+            values = objective(stated.objective, outcome.theta, examples.X, examples.y)
+            if np.isfinite(value := float(np.median(values))):
                 found[list(made)[n]] = value
     return {label: found[label] for label in made if label in found}
 

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from datetime import date
 from html.parser import HTMLParser
 from itertools import product
 
@@ -118,6 +119,9 @@ def test_submissions_that_share_what_is_tried_are_in_one_shard(many):
         ({"learning_rate": "fast"}, "learning_rate = 'fast': Input should be a valid number"),
         ({"batch": {"size": 0}}, "batch.size = 0: Input should be greater than"),
         ({"order": {"law": "blocks"}, "batch": {"size": 40}}, "batch.size = 40"),
+        ({"learning_rate": date(2020, 1, 1)}, "learning_rate = datetime.date(2020, 1, 1): Input"),
+        ({"batch": {1: 2, "size": 5}}, "batch.1 = "),
+        ({1: 2}, "1 = "),
     ],
 )
 def test_what_is_stated_beside_a_curve_is_checked(given, said, folder):
@@ -126,6 +130,15 @@ def test_what_is_stated_beside_a_curve_is_checked(given, said, folder):
     row = table(folder).loc["ann"]
     assert row["verdict"] == "refused"
     assert row["deviations"].startswith(said)
+
+
+@pytest.mark.parametrize("problem", [["logistic"], {"svm": 1}, 3, None])
+def test_a_problem_that_is_no_name_has_a_row(problem, folder):
+    (folder / "ann.yaml").write_text(yaml.safe_dump({"problem": problem}))
+    main(str(folder))
+    row = table(folder).loc["ann"]
+    assert row["verdict"] == "refused"
+    assert f"problem = {problem!r}: must be logistic" in row["deviations"]
 
 
 def test_a_folder_without_curves_is_one_line(tmp_path):

@@ -84,7 +84,7 @@ def curve(scratch, params, tmp_path):
         ("step,loss\n1,0.7\n2,0.6\n2,0.5\n", "line 4: step 2 after 2: must be increasing"),
         ("epoch,loss\n1,0.7\n3,0.6\n2,0.5\n", "line 4: epoch 2 after 3: must be increasing"),
         ("step,loss\n1,0.7\n2,about\n3,0.5\n", "line 3: 'about' is not a number"),
-        ("step,loss\none,0.7\n2,0.6\n3,0.5\n", "line 2: 'one' is not a step number"),
+        ("step,loss\none,0.7\n2,0.6\n3,0.5\n", "line 2: 'one' is no step number"),
         ("step,cost\n1,0.7\n2,0.6\n3,0.5\n", "columns must be step or epoch, then loss"),
         ("loss\n0.7\n0.6\n0.5\n", "columns must be step or epoch, then loss"),
         (",loss\n0,0.7\n1,0.6\n2,0.5\n", "columns must be step or epoch, then loss; found loss"),
@@ -789,6 +789,33 @@ def test_the_sentence_says_what_was_found(slips, recipes, undone, words):
     said = sentence("exactly", [one] * recipes, undone, 30, 7)
     assert said.startswith("30 values of your curve are explained to the last digit by a learning")
     assert said.endswith(words)
+
+
+@pytest.mark.parametrize(("verdict", "read"), [("in distribution", False), ("exactly", True)])
+def test_where_a_program_ended_is_not_said_if_its_random_numbers_are_unknown(verdict, read):
+    found = [{"field": "steps", "words": "what steps is"}]
+    one = {"recipe": {}, "learning_rate": 0.1, "deviations": found}
+    undone = {"as it is": 2.0, "steps": 1.0}
+    assert sentence(verdict, [one], undone, 30, 7, read=read).endswith(
+        " Such a program ends at a median objective of 2; with it undone it would end at 1."
+    )
+
+
+def test_where_programs_end_is_a_median_of_runs():
+    """Scalar loops that see other examples end about where it says, and its own one there."""
+    fields = {"derivative": "one_minus_loss", "learning_rate": 0.01, "epochs": 4}
+    fields |= {"start": {"law": "zeros"}, "log": {"value": "objective", "moment": "after"}}
+    fields["log"]["every"] = 1
+    ends = [
+        run_scalar("logistic", fields | {"order": {"generator": "python", "seed": seed}})[-1]
+        for seed in range(100, 140)
+    ]
+    recipe = recipe_of("logistic", fields | {"order": {"generator": "python", "seed": 100}})
+    given = load_problem("logistic"), section("gaussian")
+    one, many = (diagnose.undoing(recipe, runs, *given) for runs in (1, 50))
+    assert one["as it is"] == pytest.approx(ends[0], rel=1e-9)
+    assert np.quantile(ends, 0.25) < many["as it is"] < np.quantile(ends, 0.75)
+    assert many["derivative"] < np.min(ends)
 
 
 def test_the_sentence_says_where_the_order_was_read_off_the_curve():

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from stages import check
 from stages.ablate import Ablation
 from stages.check import Variant
 from stages.common import parameters
@@ -218,3 +219,10 @@ def test_other_words_than_a_stage_needs_are_answered_with_its_usage(name, given,
     with pytest.raises(InputError, match=rf"python -m stages\.{name} ") as refusal:
         runpy.run_module(f"stages.{name}", run_name="__main__")
     assert str(refusal.value) == usage.splitlines()[0]
+
+
+def test_a_reference_that_is_no_name_is_one_line(scratch, params):
+    params["submissions"]["seeded"]["problem"] = ["logistic"]
+    scratch(params)
+    with pytest.raises(InputError, match=r"submissions\.seeded\.problem = \['logistic'\]: must be"):
+        check.main()

@@ -17,7 +17,7 @@ CREDIBLE = 0.9
 CLASS = 0.99  # of those that write every digit, none of which a curve tells from the others
 UNFIT = 0.02  # a rank of the distance below it says that a candidate does not fit the curve
 NOTABLE = 0.05  # probability of a candidate whose fit counts
-REPLICAS = 50  # of the bands
+REPLICAS = 50  # of the bands, and of a program whose own random numbers nobody knows
 POINTS = 400  # of the series that are drawn
 
 
@@ -199,12 +199,14 @@ def sentence(
         text += f" What no recipe can say may have written it too: {', or '.join(named)}."
     if "as it is" in undone and slips:
         ends = {key: f"{value:.4g}" for key, value in undone.items()}
-        text += f" Your program ends at an objective of {ends['as it is']}"
+        own = verdict == "exactly" and not read
+        text += f" {'Your program ends at an' if own else 'Such a program ends at a median'}"
+        text += f" objective of {ends['as it is']}"
         repaired = ends.get(best["deviations"][0]["field"] if one else "all")
         them = "it" if one else "all of them"
         if repaired == ends["as it is"]:  # as where what is logged deviates, and nothing else
             text += f", as it would with {them} undone"
         elif repaired is not None:
-            text += f"; with {them} undone it would have ended at {repaired}"
+            text += f"; with {them} undone it would {'have ended' if own else 'end'} at {repaired}"
         text += "."
     return text
