@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks import rivals
-from stages.charts import OTHER
+from stages.charts import WHOSE
 from stages.common import parameters
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.models import recipe_inputs
@@ -37,6 +37,7 @@ TARGETS = {
     "scalar loop": (256, (0.01,) * 5),
     "barest PyTorch": (1024, (1.15, 1.3, 1.15, 1.3, 1.15)),
 }
+OTHER = WHOSE["other authors"]
 BEYOND = rf"program@{OTHER.pattern}|survey|sweep|submission|diagnose"  # stages past the report
 NOTE = """CPU time of one thread per replica and step. The scalar loop runs replica 0 alone. A
 replica of SGDClassifier is one call of `fit` for as many epochs as the trainers take in that row

@@ -104,4 +104,4 @@ def write(folder: Path, rows: dict[str, dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(*parameters.words(__doc__))
+    main(*parameters.words(__doc__, paths=True))

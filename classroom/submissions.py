@@ -7,11 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from stages.common import files
-from stages.diagnose import Submission, curve_values, plain, read_curve, read_table, searched
+from stages.common.parameters import complaint
+from stages.diagnose import curve_values, plain, read_curve, read_table, searched
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.ways import WAYS, Kept
-from stages.sgd.recipes.recipe import Problem
+from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.recipes.recipe import Problem, Submission
 
 Values = dict[str, Any]  # plain ones
 # What the last submissions of this process share with those that are like them.
@@ -48,14 +50,7 @@ def read(path: Path, problems: dict[str, Problem]) -> tuple[Values, Values]:
     try:
         return plain(Submission.model_validate(given)), curve_values(curve)
     except ValidationError as error:
-        raise files.InputError(complaint(error)) from None
-
-
-def complaint(error: ValidationError) -> str:
-    """Return what is wrong with what is stated: the field, its value and what is allowed."""
-    first = error.errors()[0]
-    field, said = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-    return f"{field} = {first['input']!r}: {said}" if field else said
+        raise files.InputError(complaint(error, given)) from None
 
 
 def like(problem: Values, section: Values, search: Values, given: Values, curve: Values) -> str:
@@ -79,17 +74,18 @@ def _explained(
     try:
         answer = searched(problem, section, search, given, curve, list(WAYS), KEPT)
     except ValidationError as error:
-        return {"verdict": "refused", "words": [complaint(error)]}
+        return {"verdict": "refused", "words": [complaint(error, {})]}
     except ValueError as error:
         return {"verdict": "refused", "words": [str(error)]}
     told = {"verdict": answer.verdict, "fit": answer.fit, "candidates": answer.tried}
     told |= {"values": answer.used, "words": [], "methods": [m.words for m in answer.methods]}
     if answer.verdict == "not at all":
         return told
-    best, asked = answer.found[0], Problem(**problem).recipe(1)
+    best, stated = answer.found[0], Problem(**problem)
+    dataset = DATASETS[stated.dataset][0](**section)
     return told | {
         "learning_rate": best.recipe.learning_rate,
         "probability": best.probability,
         "others": len(credible(answer.found, answer.verdict)) - 1,
-        "words": [d.words for d in deviations(best.recipe, asked)],
+        "words": [d.words for d in deviations(best.recipe, stated.recipe(1), dataset)],
     }

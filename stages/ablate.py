@@ -10,24 +10,15 @@ from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd.deviations import differences, get, replace
-from stages.sgd.parts.datasets import DATASETS
+from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.models import Examples
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Program, Recipe
-from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
+from stages.sgd.recipes.schema import Ablation, Objective, Section
 from stages.sgd.together import train_together
 
 QUANTITIES = ("sampled_loss", "objective")
 MOST = 8  # factors, and so 256 subsets
-
-
-class Ablation(Section):
-    """A program, and the one it becomes once its deviations are undone, for one problem."""
-
-    problem: Name
-    dataset: Dataset
-    program: Name
-    reference: Name
 
 
 def main(name: str) -> None:
@@ -46,7 +37,7 @@ def main(name: str) -> None:
     pair = parameters.load(f"ablations.{name}", Ablation)
     stated = parameters.load(f"problems.{pair.problem}.objective", Objective)
     section = parameters.load(f"datasets.{pair.dataset}", DATASETS[pair.dataset][0])
-    examples = files.read_examples(f"data/{pair.dataset}.csv", classes=stated.loss != "squared")
+    data = draw(section)
     ends = {}
     for end in ("program", "reference"):
         key = f"programs.{getattr(pair, end)}"
@@ -61,7 +52,7 @@ def main(name: str) -> None:
         except ValueError as error:
             raise files.InputError(f"{parameters.PATH}: {key}: {error}") from None
     try:
-        words = differences(ends["program"], ends["reference"])
+        words = differences(ends["program"], ends["reference"], section)
         if len(words) > MOST:
             raise ValueError(f"the programs differ in {len(words)} fields, at most {MOST} can be")
         recipes = subsets(ends["program"], ends["reference"], list(words))
@@ -71,7 +62,7 @@ def main(name: str) -> None:
         ) from None
     except ValueError as error:
         raise files.InputError(f"{parameters.PATH}: ablations.{name}: {error}") from None
-    values, curves = run(recipes, section, stated, examples)
+    values, curves = run(recipes, section, stated, (data.X, data.y))
     result = summarise(list(words), values)
     differ = {
         end: largest_difference(curve, f"data/programs/{getattr(pair, end)}/run.npz")

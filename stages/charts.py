@@ -15,7 +15,13 @@ from stages.sgd.recipes.schema import Name
 
 POINTS = 48  # of a curve at most, spread evenly over the logarithm of the epoch
 LIBRARIES = {"torch": "PyTorch", "numpy": "NumPy"}
-OTHER = re.compile(r"s\d\d_")  # how the programs of other authors are called
+WHOSE = {  # programs, by how they are called
+    "the report": re.compile(r"appendix_[a-e]|problem_7"),
+    "other authors": re.compile(r"s\d\d_.*"),
+    "another program": re.compile(".*"),
+}
+HISTORY = ("epoch", "sampled_loss", "sampled_loss_lower", "sampled_loss_upper", "optimum")
+SURVEY = ("program", "problem", "field", "deviation", "cost")
 RECORDED = {"": "as submitted", "right": "the right program", "best": "the best recipe"}
 QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 
@@ -23,7 +29,7 @@ QUANTITIES = {"sampled_loss": "sampled loss", "objective": "stated objective"}
 def main() -> None:
     """Write a table a chart: curves, ablations, learning rates, and the survey's costs.
 
-    `plots/curves/<problem>.csv` has the protocol and the report's programs,
+    `plots/curves/<problem>.csv` has the protocol, the report's programs and any that are added,
     `plots/curves_of_others/<problem>.csv` PyTorch's protocol and the programs of other authors,
     `plots/recorded_curves/<name>.csv` a submission, the recipe that explains it best and the right
     program.
@@ -31,7 +37,7 @@ def main() -> None:
     its 5 % and 95 % quantiles `lower` and `upper`; `optimum`, of the stated objective.
     `plots/ablations/<name>.csv` has a row a `difference` and `quantity`: the Shapley `value`.
     `plots/rates/<problem>.csv` has a row a learning rate of the sweep and, where `whose` and `who`
-    say so, one that the report, the protocol or other authors use.
+    say so, one that the report, the protocol, other authors or another program uses.
     `plots/costs.csv` has a row a `deviation` and `program`: its `cost`, and its `problem`.
     """
     problems = parameters.load_copy("problems", dict[Name, Problem])
@@ -42,13 +48,16 @@ def main() -> None:
         protocol = {
             label: thinned(label, f"data/runs/{problem}/{key}") for key, label in LIBRARIES.items()
         }
-        report, others = dict(protocol), {}
+        report, others, added = dict(protocol), {}, False
         for name, program in programs.items():
             if program.problem == problem:
                 label = program.title or spelled(name.removesuffix(f"_{problem}"))
-                group = others if OTHER.match(name) else report
+                author = whose(name)
+                added |= author == "another program"
+                group = others if author == "other authors" else report
                 group[label] = thinned(label, f"data/programs/{name}")
-        words = (title, f"{title}: the protocol and the report", compared(report))
+        shown = ["the protocol", "the report", *["what was added"] * added]
+        words = (title, f"{title}: {listed(shown)}", compared(report))
         curves[problem] = words, pd.concat(report.values())
         if others:
             table = pd.concat([protocol["PyTorch"], *others.values()])
@@ -80,6 +89,11 @@ def write(path: str, words: tuple[str, str, str], table: pd.DataFrame) -> None:
     files.write_table(path, table)
 
 
+def whose(program: str) -> str:
+    """Return whose a program is, by what it is called."""
+    return next(author for author, called in WHOSE.items() if called.fullmatch(program))
+
+
 def spelled(name: str) -> str:
     """Return the name of a program in words: appendix A."""
     return " ".join(part.upper() if len(part) == 1 else part for part in name.split("_"))
@@ -87,7 +101,7 @@ def spelled(name: str) -> str:
 
 def thinned(label: str, folder: str) -> pd.DataFrame:
     """Return some epochs of a history, the first and the last among them."""
-    history = files.read_table(f"{folder}/history.csv")
+    history = files.read_table(f"{folder}/history.csv", *HISTORY)
     epochs = np.unique(np.geomspace(1, len(history), POINTS).round().astype(int))
     rows = history.iloc[epochs - 1]
     columns = {"epoch": rows["epoch"], "curve": label, "loss": rows["sampled_loss"]}
@@ -98,7 +112,7 @@ def thinned(label: str, folder: str) -> pd.DataFrame:
 def recorded(name: str) -> tuple[tuple[str, str, str], pd.DataFrame]:
     """Return the words and curves of a submission; a step 0 has no place on a log axis."""
     found = files.read_json(f"metrics/submissions/{name}_evidence.json")
-    series, curves = files.read_frame(f"plots/submissions/{name}.csv"), []
+    series, curves = files.read_frame(f"plots/submissions/{name}.csv", "position", "loss"), []
     rows = series.iloc[np.unique(np.geomspace(1, len(series), POINTS).round().astype(int)) - 1]
     for label, words in RECORDED.items():
         middle = label or "loss"
@@ -172,7 +186,7 @@ def ablation(section: str, name: str) -> tuple[tuple[str, str, str], pd.DataFram
     )
     if order:
         share = shares[order[0]]["mean"]
-        see += f" Most of it is {found['words'][order[0]]}, {signed(share)}."
+        see += f" The longest is {found['words'][order[0]]}, {signed(share)}."
     return (section, f"{section}: what separates {program} from {reference}", see), table
 
 
@@ -181,9 +195,8 @@ def used(problem: str, stated: Problem, programs: dict[str, Program]) -> pd.Data
     rows = [(stated.learning_rate, "the protocol", "NumPy and PyTorch")]
     for name, program in programs.items():
         if program.problem == problem:
-            whose = "other authors" if OTHER.match(name) else "the report"
             label = program.title or spelled(name.removesuffix(f"_{problem}"))
-            rows.append((program.learning_rate, whose, label))
+            rows.append((program.learning_rate, whose(name), label))
     table = pd.DataFrame(rows, columns=["learning_rate", "whose", "who"])
     found = table.groupby(["whose", "learning_rate"])["who"].agg(", ".join)
     return found.reset_index().sort_values(["whose", "learning_rate"], ascending=[False, True])
@@ -195,12 +208,19 @@ def rates(
     """Return the words and points of a problem's sweep, and the rates that are marked on it."""
     columns = ("learning_rate", "gap", "lower", "upper", "diverged", "separates")
     table = pd.DataFrame({name: found[name] for name in columns}, dtype=float)
-    best, most = (table.loc[which] for which in (table["gap"].idxmin(), table.index[-1]))
-    see = (
-        f"After {found['steps']} steps at each of {len(table)} learning rates the gap is least, "
-        f"{best['gap']:.2g}, at {best['learning_rate']:.3g}. At {most['learning_rate']:.3g}, the "
-        f"largest, {100 * most['diverged']:.3g} % of the replicas diverge. Upright are the "
-        f"learning rates in use: who trains for longer gets as far with a smaller one."
+    most, see = (
+        table.iloc[-1],
+        f"After {found['steps']} steps at each of {len(table)} learning rates ",
+    )
+    if table["gap"].notna().any():
+        best = table.loc[table["gap"].idxmin()]
+        see += f"the gap is least, {best['gap']:.2g}, at {best['learning_rate']:.3g}. "
+    else:
+        see += "no median is finite. "
+    see += (
+        f"At {most['learning_rate']:.3g}, the largest, {100 * most['diverged']:.3g} % of the "
+        f"replicas diverge. Upright are the learning rates in use: who trains for longer gets as "
+        f"far with a smaller one."
     )
     rows = pd.concat([table.assign(whose="", who=""), marked], ignore_index=True)
     return (section, f"{section}: the learning rate", see), rows
@@ -208,7 +228,7 @@ def rates(
 
 def costs(titles: dict[str, str]) -> tuple[tuple[str, str, str], pd.DataFrame]:
     """Return the words and dots of the survey, the deviation of the largest cost first."""
-    survey = files.read_frame("plots/survey.csv")
+    survey = files.read_frame("plots/survey.csv", *SURVEY)
     survey = survey[survey["field"].notna()]
     largest = survey["cost"].abs().groupby(survey["deviation"]).transform("max")
     survey = survey.assign(largest=largest.fillna(np.inf))
@@ -232,4 +252,4 @@ def costs(titles: dict[str, str]) -> tuple[tuple[str, str, str], pd.DataFrame]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*parameters.words(__doc__, 0, 0))

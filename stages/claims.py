@@ -3,6 +3,7 @@
 The table CLAIMS says what each claim is judged by: a rule of `stages.sgd.rules`, and on what.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -12,17 +13,20 @@ from stages.common import files, parameters
 from stages.sgd import causes, courses, rules
 from stages.sgd.parts.models import output
 from stages.sgd.parts.scores import objective, verdicts
-from stages.sgd.recipes.schema import Objective
-from stages.sgd.rules import Finding, Thresholds
+from stages.sgd.recipes.schema import Objective, Thresholds
+from stages.sgd.rules import Finding
 
 MORE, LESS = 1, -1  # is better
+MINUS = re.compile(r"(?<!\w)-(?=\d)")  # of a number, no part of its exponent
 
 
 def main() -> None:
     """Write `metrics/claims.json`, and each verdict for `dvc metrics show`."""
     thresholds, findings = parameters.load("claims", Thresholds), {}
     for key, (claim, judge) in CLAIMS.items():
-        findings[key] = {"claim": claim} | judge(thresholds)._asdict()
+        found = judge(thresholds)
+        sentence = MINUS.sub("−", found.sentence)
+        findings[key] = {"claim": claim} | found._replace(sentence=sentence)._asdict()
     files.write_json("metrics/claims.json", findings)
     for key, finding in findings.items():
         files.write_json(f"metrics/claims/{key}.json", {"verdict": finding["verdict"]})
@@ -33,7 +37,9 @@ def main() -> None:
 def title(name: str) -> str:
     """Return a program's name in words: appendix A, problem 7."""
     kind, _, number = name.rpartition("_")
-    return f"appendix {number.upper()}" if kind == "appendix" else name.replace("_", " ")
+    if kind == "appendix":
+        return f"appendix {number.upper()}"
+    return name.replace("svm", "SVM").replace("_", " ")
 
 
 def run(name: str) -> dict[str, np.ndarray]:
@@ -43,8 +49,8 @@ def run(name: str) -> dict[str, np.ndarray]:
 
 def replicas(folder: str) -> dict[str, np.ndarray]:
     """Return the columns of a run's table of replicas."""
-    table = files.read_table(f"data/{folder}/replicas.csv")
-    return {column: table[column].to_numpy() for column in table}
+    table = files.read_table(path := f"data/{folder}/replicas.csv")
+    return files.Contents(path, {column: table[column].to_numpy() for column in table})
 
 
 def programs(*names: str) -> tuple[list[str], list[dict[str, np.ndarray]]]:
@@ -262,4 +268,4 @@ CLAIMS: dict[str, tuple[str, Callable[[Thresholds], Finding]]] = {
 
 
 if __name__ == "__main__":
-    main()
+    main(*parameters.words(__doc__, 0, 0))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import product, takewhile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,25 +28,11 @@ from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.logs import setting
 from stages.sgd.parts.scores import objective
-from stages.sgd.recipes.recipe import Choices, Problem, Recipe
-from stages.sgd.recipes.schema import Dataset, Name, Positive, Section
+from stages.sgd.recipes.recipe import Problem, Recipe, Submission
+from stages.sgd.recipes.schema import Section
 from stages.sgd.together import train_together
 
-
-class Submission(Choices):
-    """A recorded loss curve: its problem, and what is stated of the program that wrote it.
-
-    Attributes
-    ----------
-    problem : str
-        Which.
-    dataset : str
-        The problem's, said again because dvc.yaml needs it here.
-    """
-
-    problem: Name
-    dataset: Dataset
-    learning_rate: Positive | None = None
+LONGEST = 1_000_000  # steps or epochs of a curve
 
 
 def main(name: str) -> None:
@@ -173,14 +160,21 @@ def known_fields(given: Submission) -> dict[str, Any]:
 
 def read_table(path: str) -> pd.DataFrame:
     """Return a CSV's columns as text, without the index that pandas writes; raises InputError."""
+    options = {"dtype": str, "keep_default_na": False, "skipinitialspace": True}
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        with Path(path).open(encoding="utf-8") as lines:
+            blank = sum(1 for _ in takewhile(lambda line: not line.strip(), lines))
+        table = pd.read_csv(path, skiprows=blank, skip_blank_lines=False, **options)
     except OSError as error:
         raise files.InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, pd.errors.ParserError) as error:
         raise files.InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
+    if not isinstance(table.index, pd.RangeIndex):
+        raise files.InputError(f"{path}: line {blank + 2} has more cells than line {blank + 1}")
     table.columns = table.columns.str.strip().str.lower()
-    return table.loc[:, ~table.columns.str.startswith("unnamed:")]
+    table.index += blank + 2  # the line that a row stands on
+    table = table.loc[:, ~table.columns.str.startswith("unnamed:")]
+    return table[(table != "").any(axis=1)]
 
 
 def read_curve(path: str) -> Curve:
@@ -198,18 +192,19 @@ def read_curve(path: str) -> Curve:
         )
     unit = "epoch" if "epoch" in table.columns[0] else "step"
     texts, where = table["loss"].str.strip(), table.iloc[:, 0].str.strip()
-    for row, text in enumerate(where, 2):
-        if not re.fullmatch(r"\d{1,7}(\.0*)?", text):
-            raise files.InputError(f"{path}: line {row}: {text!r} is no {unit} number")
+    for row, text in where.items():
+        if not re.fullmatch(r"\d{1,7}(\.0*)?", text) or float(text) > LONGEST:
+            said = f"{text!r} is no {unit} number: must be a whole number up to {LONGEST}"
+            raise files.InputError(f"{path}: line {row}: {said}")
     positions = where.astype(float).astype(int).to_numpy()
     if (np.diff(positions) <= 0).any():
         at = int(np.flatnonzero(np.diff(positions) <= 0)[0]) + 1
         raise files.InputError(
-            f"{path}: line {at + 2}: {unit} {positions[at]} after {positions[at - 1]}: "
+            f"{path}: line {table.index[at]}: {unit} {positions[at]} after {positions[at - 1]}: "
             f"must be increasing"
         )
     values, halves = [], []
-    for row, text in enumerate(texts, 2):
+    for row, text in texts.items():
         try:
             number = Decimal(text)
         except InvalidOperation:
@@ -219,7 +214,8 @@ def read_curve(path: str) -> Curve:
         values.append(float(number))
         halves.append(0.5 * 10.0 ** int(number.as_tuple().exponent))
     if len(values) < 3:
-        raise files.InputError(f"{path}: {len(values)} finite values: must be at least three")
+        some = f"{len(values)} finite value{'s' * (len(values) != 1)}"
+        raise files.InputError(f"{path}: {some}: must be at least three")
     return Curve(unit, positions[: len(values)], np.array(values), np.array(halves))
 
 
@@ -229,7 +225,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     sure = credible(found, verdict) if verdict != "not at all" else []
     recipes, shares = [], {}
     for explanation in sure:
-        deviant = deviations(explanation.recipe, asked)
+        deviant = deviations(explanation.recipe, asked, section)
         changed = explanation.recipe.model_dump(exclude_defaults=True)
         recipes.append(
             {
@@ -240,7 +236,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
             }
         )
     for explanation in found if sure else []:
-        for d in deviations(explanation.recipe, asked):
+        for d in deviations(explanation.recipe, asked, section):
             shares[d.words] = shares.get(d.words, 0.0) + explanation.probability
     likeliest = sorted(shares, key=lambda words: -certain(shares[words]))
     runs = 1 if verdict == "exactly" and not read else REPLICAS
@@ -265,7 +261,10 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})
     files.write_table(f"plots/submissions/{name}.csv", table)
-    files.say(f"metrics/submissions/{name}.json", f"explained {verdict}, {len(recipes)} recipes")
+    files.say(
+        f"metrics/submissions/{name}.json",
+        f"explained {verdict}, {len(recipes)} recipe{'s' * (len(recipes) != 1)}",
+    )
 
 
 def certain(probability: float) -> float:
@@ -277,8 +276,8 @@ def undoing(recipe: Recipe, runs: int, stated: Problem, section: Section) -> dic
     """Return a program's objective, a median of runs: as it is, each deviation undone, and all."""
     recipe, asked = recipe.model_copy(update={"replicas": runs}), stated.recipe(runs)
     made = {"as it is": recipe}
-    fields = [d.field for d in deviations(recipe, asked)]
-    for field, some in [(f, [f]) for f in fields] + [("all", fields)] * (len(fields) > 1):
+    fields = [d.field for d in deviations(recipe, asked, section)]
+    for field, some in [(f, [f]) for f in fields] + [("all", None)] * (len(fields) > 1):
         with suppress(ValidationError):
             made[field] = undo(recipe, asked, some)
     examples = draw(section)

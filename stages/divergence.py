@@ -1,26 +1,13 @@
 """Try problems 4 and 5 on random mass functions: python -m stages.divergence."""
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd.divergences import jensen_gap, kl_divergence
-from stages.sgd.recipes.schema import Positive, Section, Seed
+from stages.sgd.recipes.schema import Divergence
 
 PINSKER_ROUNDING = 1e-6  # p and q sum to 1 to rounding, which near pairs magnify
-
-
-class Divergence(Section):
-    """Which mass functions are tried: `pairs` of each kind."""
-
-    seed: Seed
-    pairs: Annotated[int, Field(ge=1, le=100_000)]
-    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1)]
-    concentrations: Annotated[list[Positive], Field(min_length=1)]
-    nearness: Annotated[list[Annotated[float, Field(ge=1e-7, lt=1)]], Field(min_length=1)]
 
 
 def main() -> None:
@@ -32,17 +19,20 @@ def main() -> None:
     for dimension in tqdm(section.dimensions, "divergence", disable=None):
         for concentration in section.concentrations:
             p, q = mass_functions(rng, section, dimension, concentration)
-            different = (p != q).any(axis=1)
-            divergence = kl_divergence(p, q)[different]
+            bound = np.abs(p - q).sum(axis=1) ** 2 / 2  # Pinsker's
+            apart = bound >= np.finfo(float).tiny  # by what a divergence can be as a float
+            divergence, bound = kl_divergence(p, q)[apart], bound[apart]
             finite = np.isfinite(divergence)
-            distance = np.abs(p - q).sum(axis=1)[different]
-            kl["pairs"] += int(different.sum())
+            kl["pairs"] += int(apart.sum())
             kl["infinite"] += int((~finite).sum())
             kl["not_positive"] += int((divergence <= 0).sum())
             kl["equal_pairs"] += len(p)
             kl["equal_not_zero"] += int((kl_divergence(p, p) != 0).sum())
-            least = min(least, divergence.min())
-            least_ratio = min(least_ratio, (divergence / (distance**2 / 2)).min())
+            least = min(least, divergence.min(initial=np.inf))
+            least_ratio = min(least_ratio, (divergence / bound).min(initial=np.inf))
+    if not np.isfinite(least):
+        key = f"divergence.concentrations = {section.concentrations}"
+        raise files.InputError(f"{parameters.PATH}: {key}: leave no pair with a finite divergence")
     kl |= {"least": float(least), "least_pinsker_ratio": float(least_ratio)}
     kl["pinsker_holds"] = bool(least_ratio >= 1 - PINSKER_ROUNDING)
     files.write_json("metrics/divergence.json", {"kl": kl, "jensen": jensen(rng, section)})
@@ -110,4 +100,4 @@ def jensen(rng: np.random.Generator, section: Divergence) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*parameters.words(__doc__, 0, 0))

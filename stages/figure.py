@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from stages.common import files, parameters
-from stages.figures.style import FigureSize, blank
+from stages.figures.style import blank
+from stages.sgd.recipes.schema import FigureSize
 
 MODULES = {  # which of stages.figures draws it, and whether on a grid
     "1": ("curves", False),
@@ -19,6 +20,7 @@ MODULES = {  # which of stages.figures draws it, and whether on a grid
     "submission": ("submission", False),
     "divergence": ("divergence", True),
 }
+SEVERAL = ("ablation", "submission")  # of which there is one a name
 
 
 def main(key: str, name: str | None = None) -> None:
@@ -34,10 +36,13 @@ def main(key: str, name: str | None = None) -> None:
     Raises
     ------
     InputError
-        If a grid is missing, or given to a figure that needs none.
+        If there is no such figure, or a grid is missing, or given to a figure that needs none.
     """
     size = parameters.load(f"figures.{key}", FigureSize)
-    module, on_grid = MODULES[key]
+    module, on_grid = MODULES.get(key, ("", False))
+    if not module or (key in SEVERAL) != (name is not None):
+        kinds = ", ".join(f"{k} and a name" if k in SEVERAL else k for k in MODULES)
+        raise files.InputError(f"figure {' '.join(filter(None, (key, name)))}: must be {kinds}")
     if on_grid != (size.grid is not None):
         said = "is missing" if on_grid else "is not permitted: there is nothing to draw on it"
         raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")

@@ -15,10 +15,11 @@ from stages.common import files, parameters
 from stages.figures import submission
 from stages.figures.captions import FIGURES, GLOSSARY, RECORDED, TITLES
 from stages.figures.formulas import pair
-from stages.figures.style import FigureSize, blank
+from stages.figures.style import blank
 from stages.sgd.deviations import deviations
+from stages.sgd.parts.datasets import DATASETS
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import Name
+from stages.sgd.recipes.schema import FigureSize, Name
 
 TEMPLATE = "report.html.j2"
 SECTIONS = (  # of params.yaml, as the page shows them
@@ -64,7 +65,7 @@ def main() -> None:
     problems = parameters.load_copy("problems", dict[Name, Problem])
     programs = parameters.load_copy("programs", dict[Name, Program])
     claims = files.read_json("metrics/claims.json")
-    survey = files.read_frame("plots/survey.csv").astype(object)
+    survey = files.read_frame("plots/survey.csv", "program", "field").astype(object)
     survey = survey.where(survey.notna(), None).to_dict("records")
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     environment = Environment(
@@ -92,7 +93,7 @@ def main() -> None:
         verdicts=Counter(claim["verdict"] for claim in claims.values()),
         claims=claims,
         identical=all(c["evidence"].get("identical_bytes", True) for c in claims.values()),
-        kinds=kinds(problems, programs, survey),
+        kinds=kinds(params["datasets"], problems, programs, survey),
         survey=[(name, list(rows)) for name, rows in groupby(survey, lambda r: r["program"])],
         survey_figures=figures("survey"),
         sweep_figures=figures("sweep"),
@@ -156,14 +157,18 @@ def picture(path: str) -> bytes:
 
 
 def kinds(
-    problems: dict[str, Problem], programs: dict[str, Program], survey: list[dict[str, object]]
+    datasets: dict[str, object],
+    problems: dict[str, Problem],
+    programs: dict[str, Program],
+    survey: list[dict[str, object]],
 ) -> list[Kind]:
     """Return the deviations that programs have, the commonest first."""
     rows, found = {(row["program"], row["field"]): row for row in survey}, {}
     for name, program in programs.items():
         stated = problems[program.problem]
         recipe = program.recipe(stated.objective)
-        for deviation in deviations(recipe, stated.recipe(program.replicas)):
+        dataset = DATASETS[recipe.dataset][0].model_validate(datasets[recipe.dataset])
+        for deviation in deviations(recipe, stated.recipe(program.replicas), dataset):
             forms = found.setdefault(deviation.name, {})
             said = forms.setdefault(pair(recipe, deviation.field), {})
             said.setdefault(deviation.words, []).append(rows[name, deviation.field])
@@ -286,4 +291,4 @@ def leaves(node: object, path: tuple[str, ...] = ()) -> list[tuple[str, object]]
 
 
 if __name__ == "__main__":
-    main()
+    main(*parameters.words(__doc__, 0, 0))

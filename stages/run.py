@@ -21,24 +21,10 @@ from stages.sgd.parts.logs import Setting, setting, trace
 from stages.sgd.parts.models import Epoch, stated_parameters
 from stages.sgd.parts.scores import verdicts
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import Examples, Objective, Replicas, Section, Seed
+from stages.sgd.recipes.schema import Fresh, Objective, Protocol
 from stages.sgd.record import DivergedError, record
 
 RESULTS = ("theta.npz", "history.csv", "replicas.csv")  # what both implementations write
-
-
-class Protocol(Section):
-    """What every protocol run shares."""
-
-    seed: Seed
-    replicas: Replicas
-
-
-class Fresh(Section):
-    """Examples of a classifier's dataset that no run has seen."""
-
-    seed: Seed
-    examples: Examples
 
 
 class Job(NamedTuple):
@@ -91,7 +77,11 @@ def main(key: str, implementation: str | None, traced: bool) -> None:
         if traced:
             job = job._replace(recipe=job.recipe.model_copy(update={"replicas": 1}))
             where, theta, epochs = start(job, followed=1)
-            print(json.dumps(trace(epochs, job.recipe, where, theta)))
+            with np.errstate(over="ignore", invalid="ignore"):
+                found = trace(epochs, job.recipe, where, theta)
+            if not all(np.isfinite(found[name]).all() for name in ("logged", "final")):
+                raise DivergedError("diverges, and JSON has no number for that")
+            print(json.dumps(found))
         else:
             write(job)
     except DivergedError as error:

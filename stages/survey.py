@@ -11,15 +11,9 @@ from stages.common import files, parameters
 from stages.sgd.deviations import deviations, undo
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
-from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import Name, Objective, Replicas, Section
+from stages.sgd.recipes.recipe import Program, Recipe, Stated
+from stages.sgd.recipes.schema import Name, Objective, Survey
 from stages.sgd.together import train_together
-
-
-class Survey(Section):
-    """How many replicas each program, and each repair of it, is given."""
-
-    replicas: Replicas
 
 
 class Variant(NamedTuple):
@@ -51,7 +45,7 @@ def main() -> None:
     deviation alone undone, `gap_repaired` with all. A program without any deviation has one row.
     """
     survey = parameters.load("survey", Survey)
-    problems = parameters.load_copy("problems", dict[Name, Problem])
+    problems = parameters.load_copy("stated", dict[Name, Stated])
     programs = parameters.load_copy("programs", dict[Name, Program])
     found, variants = {}, []
     for name, program in programs.items():
@@ -64,7 +58,8 @@ def main() -> None:
         except ValueError as error:
             raise files.InputError(f"{parameters.PATH}: programs.{name}: {error}") from None
         recipe = recipe.model_copy(update={"replicas": survey.replicas, "checkpoint": None})
-        found[name] = deviations(recipe, stated.recipe(survey.replicas))
+        dataset = parameters.load(f"datasets.{recipe.dataset}", DATASETS[recipe.dataset][0])
+        found[name] = deviations(recipe, stated.recipe(survey.replicas), dataset)
         variants += _variants(name, program.problem, recipe, stated, [d.field for d in found[name]])
     gaps = train(variants, problems)
     table = pd.DataFrame(
@@ -90,10 +85,10 @@ def main() -> None:
 
 
 def _variants(
-    name: str, problem: str, recipe: Recipe, stated: Problem, fields: list[str]
+    name: str, problem: str, recipe: Recipe, stated: Stated, fields: list[str]
 ) -> list[Variant]:
     asked, made = stated.recipe(recipe.replicas), [Variant(name, None, problem, recipe)]
-    for field, undone in [(f, [f]) for f in fields] + [("all", fields)] * (len(fields) > 0):
+    for field, undone in [(f, [f]) for f in fields] + [("all", None)] * (len(fields) > 0):
         try:
             made.append(Variant(name, field, problem, undo(recipe, asked, undone)))
         except ValidationError:  # what is left can not go together: the row stays empty
@@ -102,7 +97,7 @@ def _variants(
 
 
 def train(
-    variants: list[Variant], problems: dict[str, Problem]
+    variants: list[Variant], problems: dict[str, Stated]
 ) -> dict[tuple[str, str | None], float]:
     """Return the median gap of each variant; none where half of its replicas diverge."""
     groups: dict[tuple[str, str], list[Variant]] = {}
@@ -141,7 +136,9 @@ def ends_of(
 
 def optimum(program: str) -> float:
     """Return the exact minimum of the objective that judges a program."""
-    return float(files.read_table(f"data/programs/{program}/history.csv")["optimum"].iloc[0])
+    return float(
+        files.read_table(f"data/programs/{program}/history.csv", "optimum")["optimum"].iloc[0]
+    )
 
 
 def summarise(table: pd.DataFrame) -> dict[str, dict[str, object]]:
@@ -161,4 +158,4 @@ def summarise(table: pd.DataFrame) -> dict[str, dict[str, object]]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*parameters.words(__doc__, 0, 0))

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from stages.common import parameters  # noqa: E402
 from stages.sgd.deviations import deviations  # noqa: E402
+from stages.sgd.parts.datasets import DATASETS  # noqa: E402
 from stages.sgd.recipes.recipe import Problem, Program  # noqa: E402
 
 LIBRARIES = {"numpy": "NumPy", "torch": "PyTorch"}
@@ -43,7 +44,8 @@ def programs():
     for name, program in parameters.load("programs", dict[str, Program]).items():
         stated = problems[program.problem]
         recipe = program.recipe(stated.objective)
-        found = deviations(recipe, stated.recipe(program.replicas))
+        section = parameters.load(f"datasets.{recipe.dataset}", DATASETS[recipe.dataset][0])
+        found = deviations(recipe, stated.recipe(program.replicas), section)
         said = [f"{d.words} (`{d.field}`)" for d in found] or ["nothing"]
         library = LIBRARIES[program.implementation]
         rows.append(row(f"`{name}`", library, f"`{program.problem}`", "; ".join(said)))
@@ -55,7 +57,11 @@ def survey():
     """What goes wrong, how often, and what it costs."""
     found = json.loads((ROOT / "metrics/survey.json").read_text())
     return head("what deviates", "programs", "median cost", "least", "most") + [
-        row(name, f["programs"], *(f"{f[key]:.2g}" for key in ("cost", "least", "most")))
+        row(
+            name,
+            f["programs"],
+            *(f"{f[k]:.2g}".replace("-", "−") for k in ("cost", "least", "most")),
+        )
         for name, f in found.items()
     ]
 

@@ -11,10 +11,12 @@ import pandas as pd
 import pytest
 from browser import violations, widest
 from conftest import ROOT
+from matplotlib.figure import Figure
 from selenium.webdriver.support.wait import WebDriverWait
 
 from page import build
 from stages import charts
+from stages.figures import sweep as drawing
 
 # What is drawn in each chart: colours of legend and marks, dashes, lines and words.
 SEEN = """
@@ -286,3 +288,45 @@ def test_a_long_history_is_thinned_and_keeps_its_ends(tmp_path, monkeypatch):
     assert kept[:3] == [1, 2, 3]
     assert kept[-1] == 5000
     assert len(kept) <= charts.POINTS
+
+
+def swept(gaps):
+    columns = ("gap", "lower", "upper", "loss")
+    shares = {
+        "diverged": [0.0 if g is not None else 1.0 for g in gaps],
+        "separates": [0] * len(gaps),
+    }
+    rates = [10.0**n for n in range(len(gaps))]
+    return {"steps": 30, "learning_rate": rates} | dict.fromkeys(columns, gaps) | shares
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"),
+    [
+        ([0.5, 0.25, None], "the gap is least, 0.25, at 10. At 100, the largest, 100 % of"),
+        ([None, None], "learning rates no median is finite. At 10, the largest, 100 % of"),
+    ],
+)
+def test_the_sentence_says_where_the_gap_is_least(gaps, words):
+    marked = pd.DataFrame({"learning_rate": [1.0], "whose": ["the report"], "who": ["A"]})
+    (_, _, said), table = charts.rates("SVM", swept(gaps), marked)
+    assert words in said
+    assert len(table) == len(gaps) + 1
+    table["section"] = "SVM"
+    drawing.draw_panel(Figure().subplots(), table, drawing.COLORS)
+
+
+@pytest.mark.parametrize(
+    ("name", "author"),
+    [
+        ("appendix_a", "the report"),
+        ("appendix_f", "another program"),
+        ("appendix_a2", "another program"),
+        ("problem_7", "the report"),
+        ("s08_svm", "other authors"),
+        ("mine", "another program"),
+        ("mine_s01_svm", "another program"),
+    ],
+)
+def test_whose_a_program_is(name, author):
+    assert charts.whose(name) == author

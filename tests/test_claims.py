@@ -568,8 +568,12 @@ def test_what_learning_rates_reach_turns_a_cause(losses, diverged, reached, verd
 @pytest.mark.parametrize(
     ("gap", "near", "words"),
     [
-        ([0.06, 0.05, 0.04], [10.0, 100.0], "near the optimum end 10 to 100."),
-        ([0.06, 0.051, 0.5], [], "near the optimum ends none."),
+        (
+            [0.06, 0.05, 0.04],
+            [10.0, 100.0],
+            "near the optimum end the learning rates from 10 to 100.",
+        ),
+        ([0.06, 0.051, 0.5], [], "near the optimum ends none of them."),
     ],
 )
 def test_which_learning_rates_end_near_the_optimum(gap, near, words):
@@ -611,8 +615,13 @@ def test_what_learning_rates_reach_is_said_of_gaps_of_any_size():
     share, sentence, evidence = causes.within_reach(3.0, 1.0, sweep, BY)
     rates = sweep["learning_rate"]
     assert share == 0.5
-    assert f"at {len(rates)} learning rates the sampled loss ends between 1 and 2" in sentence
-    assert sentence.endswith(f"near the optimum end {rates[0]:.3g} to {rates[1]:.3g}.")
+    assert (
+        f"at each of {len(rates)} learning rates, the sampled loss is between 1 and 2" in sentence
+    )
+    assert "where 50 % of the gap lies" in sentence
+    assert sentence.endswith(
+        f"near the optimum end the learning rates from {rates[0]:.3g} to {rates[1]:.3g}."
+    )
     assert evidence == {
         "least_loss": 1.0,
         "largest_loss": 2.0,
@@ -649,7 +658,7 @@ def test_identity_is_what_pytorchs_run_found(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("appendix_a", "appendix A"), ("problem_7", "problem 7"), ("s02_svm", "s02 svm")],
+    [("appendix_a", "appendix A"), ("problem_7", "problem 7"), ("s02_svm", "s02 SVM")],
 )
 def test_titles(name, words):
     assert claims.title(name) == words

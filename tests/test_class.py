@@ -115,13 +115,13 @@ def test_submissions_that_share_what_is_tried_are_in_one_shard(many):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"updat": 3}, "updat = 3: Extra inputs are not permitted"),
+        ({"updat": 3}, "updat = 3: not permitted: must be data, intercept,"),
         ({"learning_rate": "fast"}, "learning_rate = 'fast': Input should be a valid number"),
         ({"batch": {"size": 0}}, "batch.size = 0: Input should be greater than"),
         ({"order": {"law": "blocks"}, "batch": {"size": 40}}, "batch.size = 40"),
         ({"learning_rate": date(2020, 1, 1)}, "learning_rate = datetime.date(2020, 1, 1): Input"),
-        ({"batch": {1: 2, "size": 5}}, "batch.1 = "),
-        ({1: 2}, "1 = "),
+        ({"batch": {1: 2, "size": 5}}, "batch.1 = 2: not permitted: must be size,"),
+        ({1: 2}, "1 = 2: not permitted: must be data,"),
     ],
 )
 def test_what_is_stated_beside_a_curve_is_checked(given, said, folder):

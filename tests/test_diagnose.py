@@ -55,7 +55,7 @@ from stages.sgd.recipes.recipe import Problem, Program
 def slips(recipe, name):
     """Return the fields in which a recipe deviates, and their words."""
     skip = ("learning_rate", "log.every", "log.moment", "epochs", "updates")
-    found = deviations(recipe, base_of(name))
+    found = deviations(recipe, base_of(name), section(base_of(name).dataset))
     return [(d.field, d.words) for d in found if d.field not in skip]
 
 
@@ -89,6 +89,14 @@ def curve(scratch, params, tmp_path):
         ("loss\n0.7\n0.6\n0.5\n", "columns must be step or epoch, then loss"),
         (",loss\n0,0.7\n1,0.6\n2,0.5\n", "columns must be step or epoch, then loss; found loss"),
         ("step,loss,Loss\n1,1,2\n2,1,2\n3,1,2\n", "then loss; found step, loss, loss"),
+        ("step,loss\n1,0.7\n", "1 finite value: must be at least three"),
+        ("\n\nstep,loss\n1,0.7\n\n2,x\n", "line 6: 'x' is not a number"),
+        ("\nstep,loss\n1,0.7,5\n2,1\n3,1\n", "line 3 has more cells than line 2"),
+        ("step,loss\n1,1\n\n3,1\n2,1\n", "line 5: step 2 after 3: must be increasing"),
+        (
+            "step,loss\n1,1\n2,1\n1000001,1\n",
+            "line 4: '1000001' is no step number: must be a whole",
+        ),
     ],
 )
 def test_a_bad_curve_is_one_line(text, words, curve):
@@ -105,9 +113,10 @@ def test_a_bad_curve_is_one_line(text, words, curve):
         ({"problem": "moons"}, "problems.moons is missing"),
         ({"dataset": "disc"}, "submissions.mine.dataset = 'disc': must be gaussian"),
         ({"learning_rate": -1.0}, "submissions.mine.learning_rate = -1.0: Input should be greater"),
-        ({"momentum": 0.9}, "submissions.mine.momentum = 0.9: Extra inputs are not permitted"),
+        ({"momentum": 0.9}, "submissions.mine.momentum = 0.9: not permitted: must be data,"),
         ({"update": "u_b_a"}, "submissions.mine: update u_b_a goes with model two_layer"),
         ({"log": {"value": "held_out"}}, "log.value held_out goes with data.train"),
+        ({"epochs": 3, "updates": 90}, ": either epochs or updates may be given"),
     ],
 )
 def test_a_bad_statement_is_one_line(entry, words, curve):
@@ -131,6 +140,7 @@ def test_a_curve_that_diverges_is_used_as_far_as_it_is_finite(tmp_path):
     [
         "epoch,loss\n1,0.7\n2,0.65\n3,0.6\n",
         "Epoch, Loss\r\n1, 0.7\r\n2, 0.65\r\n3, 0.6\r\n",
+        "\n\nepoch,loss\n\n1,0.7\n2,0.65\n\n3,0.6\n\n",
         "\ufeff,epoch,lr,loss\n0,1,0.1,0.7\n1,2,0.1,0.65\n2,3,0.1,0.6\n",
     ],
 )
@@ -332,7 +342,9 @@ def test_what_an_epoch_begins_or_ends_with_is_found_and_written_as_an_entry(log,
     values = [diagnose.plain(values[0]), *(v.model_dump() for v in values[1:]), given]
     best = diagnose.searched(*values, diagnose.curve_values(curve), ["few"]).found[0].recipe
     asked = base_of("svm")
-    assert [d.field for d in deviations(best, asked)] == (["steps"] if steps else [])
+    assert [d.field for d in deviations(best, asked, section("gaussian"))] == (
+        ["steps"] if steps else []
+    )
     again = best.model_dump(exclude_unset=True, exclude={"objective", "dataset", "replicas"})
     again = {k: v for k, v in again.items() if v is not None}
     assert texts_of(write_submissions.logged("svm", again)) == texts

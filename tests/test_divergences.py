@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages import divergence
+from stages.common import files
 from stages.sgd.divergences import jensen_gap, kl_divergence
 
 getcontext().prec = 100
@@ -65,3 +67,21 @@ def test_jensen_gap_keeps_its_digits(x, ratio, share):
     both = jensen_gap(np.stack([points, points[::-1], points]), weights)  # of several at once
     assert both.shape == (3,)
     assert both[0] == both[2] == pytest.approx(gap, rel=1e-12)
+
+
+@pytest.mark.parametrize("concentration", [0.001, 0.01, 1.0, 1e6])
+def test_pairs_whose_divergence_no_float_holds_are_left_out(concentration, scratch, params):
+    params["divergence"] |= {"pairs": 300, "concentrations": [concentration]}
+    scratch(params)
+    divergence.main()
+    found = files.read_json("metrics/divergence.json")["kl"]
+    assert 0 < found["pairs"] <= found["equal_pairs"]
+    assert found["not_positive"] == 0
+    assert found["pinsker_holds"]
+
+
+def test_where_no_pair_is_left_the_concentrations_are_named(scratch, params):
+    params["divergence"]["concentrations"] = [1e-12]
+    scratch(params)
+    with pytest.raises(files.InputError, match=r"divergence\.concentrations = \[1e-12\]: leave no"):
+        divergence.main()

@@ -108,7 +108,7 @@ def test_kinks_are_added_up(folder):
     found = judge("p2_no_kink")
     assert found.verdict == "refuted"
     names = [f"appendix {letter}" for letter in "CDE"]
-    names += ["the protocol's svm", "the protocol's quadratic svm"]
+    names += ["the protocol's SVM", "the protocol's quadratic SVM"]
     assert found.evidence["kinks"] == dict(zip(names, (0, 5, 10, 15, 20), strict=True))
     assert found.evidence["kinks_printed"] == dict(zip(names, (5, 10, 15, 20, 25), strict=True))
 

@@ -107,7 +107,7 @@ def test_damaged_arrays_are_refused(damage, tmp_path):
         path.write_bytes(path.with_suffix(".npy").read_bytes())
     else:
         path.write_bytes(whole[:-200] if damage == "truncated" else b"theta")
-    with pytest.raises(InputError, match="is not an NPZ of plain arrays") as refusal:
+    with pytest.raises(InputError, match="is damaged, or no NPZ of plain arrays") as refusal:
         files.read_arrays(str(path))
     assert "\n" not in str(refusal.value)
 
@@ -116,3 +116,20 @@ def test_damaged_arrays_are_refused(damage, tmp_path):
 def test_missing_files_are_named(read, tmp_path):
     with pytest.raises(InputError, match=r"missing\.file: cannot be read: No such file"):
         read(str(tmp_path / "missing.file"))
+
+
+def test_what_a_file_lacks_is_said_with_its_name(tmp_path):
+    files.write_json(str(path := tmp_path / "found.json"), {"a": {"b": [{"c": 1}]}})
+    found = files.read_json(str(path))
+    assert found["a"]["b"][0]["c"] == 1
+    assert found.get("b") is None
+    for read in (lambda: found["b"], lambda: found["a"]["c"], lambda: found["a"]["b"][0]["d"]):
+        with pytest.raises(InputError, match=r"found\.json: [bcd] is missing"):
+            read()
+    files.write_arrays(str(path := tmp_path / "found.npz"), theta=np.zeros(3))
+    with pytest.raises(InputError, match=r"found\.npz: losses is missing"):
+        files.read_arrays(str(path))["losses"]
+    (path := tmp_path / "found.csv").write_text("a,b\n1,2\n")
+    assert list(files.read_table(str(path), "b", "a")) == ["a", "b"]
+    with pytest.raises(InputError, match=r"found\.csv: column c, d is missing"):
+        files.read_table(str(path), "c", "a", "d")

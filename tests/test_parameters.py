@@ -6,53 +6,28 @@ import runpy
 import subprocess
 import sys
 from functools import reduce
+from typing import get_args, get_origin
 
 import pytest
 import yaml
 from conftest import ROOT
 
-from stages import check
-from stages.ablate import Ablation
-from stages.check import Variant
+from stages import check, figure
 from stages.common import parameters
 from stages.common.files import InputError
-from stages.diagnose import Submission
-from stages.divergence import Divergence
-from stages.figures.style import FigureSize
-from stages.gradients import Gradients
-from stages.run import Fresh, Protocol
-from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.parts.datasets import DATASETS
-from stages.sgd.recipes.recipe import Problem, Program
-from stages.sgd.recipes.schema import Objective
-from stages.sgd.rules import Thresholds
-from stages.survey import Survey
-from stages.sweep import Sweep
+from stages.sgd.recipes.recipe import Problem
+from stages.sgd.recipes.schema import Objective, Protocol
 
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 SECTIONS = {  # a schema for the whole section, or for each entry of it
-    "ablations": (Ablation, True),
-    "claims": (Thresholds, False),
-    "datasets": (None, True),
-    "divergence": (Divergence, False),
-    "figures": (FigureSize, True),
-    "fresh": (Fresh, False),
-    "gradients": (Gradients, False),
-    "problems": (Problem, True),
-    "programs": (Program, True),
-    "protocol": (Protocol, False),
-    "search": (Search, False),
-    "submissions": (Submission, True),
-    "survey": (Survey, False),
-    "sweep": (Sweep, False),
-    "variants": (Variant, True),
-}
-SECTIONS = {
-    key: schema or DATASETS[entry][0]
-    for section, (schema, each) in SECTIONS.items()
-    for entry in (PARAMS[section] if each else [None])
-    for key in [f"{section}.{entry}" if each else section]
-}
+    key: kind
+    for section, schema in check.SCHEMAS.items()
+    for entry in (PARAMS[section] if get_origin(schema) is dict else [None])
+    for key, kind in [
+        (f"{section}.{entry}", get_args(schema)[1]) if entry else (section, schema),
+    ]
+} | {f"datasets.{name}": DATASETS[name][0] for name in PARAMS["datasets"]}
 
 DELETE = object()
 
@@ -61,12 +36,17 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("search.deviations", {"replicas": [3]}, None, "replicas is no field of a recipe"),
     ("search.deviations", {"steps.many": [3]}, None, "steps has no fields"),
     ("search.deviations", {"batch.size": [0]}, None, "batch.size = 0: Input should be greater"),
-    ("search.deviations", {"order": [{"lwa": "cyclic"}]}, None, "order.lwa = 'cyclic': Extra"),
-    ("search.deviations", {"order": [{1: 2}]}, None, "order.1 = 2: Extra inputs"),
+    (
+        "search.deviations",
+        {"order": [{"lwa": "cyclic"}]},
+        None,
+        "order.lwa = 'cyclic': has no lwa: must be law,",
+    ),
+    ("search.deviations", {"order": [{1: 2}]}, None, "order.1 = 2: has no 1: must be law"),
     ("search.deviations", {"gd": [{"batch.size": 30, "order.law": 1}]}, None, "order.law = 1: "),
     ("search.deviations", {"gd": [{"size": 30}]}, None, "gd is no field of a recipe"),
     ("search.choices.start", [{"law": "one"}], None, "start.law = 'one': Input should be"),
-    ("search.unseeded.order", [{"seeds": 1}], None, "order.seeds = 1: Extra inputs"),
+    ("search.unseeded.order", [{"seeds": 1}], None, "order.seeds = 1: has no seeds: must be law"),
     ("problems.svm.learning_rate", -1.0, None, "greater than 0"),
     ("problems.svm.learning_rate", 0, None, "greater than 0"),
     ("problems.svm.learning_rate", "small", None, "valid number"),
@@ -76,13 +56,15 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("problems.svm.learning_rate", None, None, "valid number"),
     ("problems.svm.learning_rate", [0.1], None, "valid number"),
     ("problems.svm.learning_rate", DELETE, None, "is missing"),
-    ("problems.svm.learnign_rate", 0.1, None, "not permitted"),
+    ("problems.svm.learnign_rate", 0.1, None, "not permitted: must be dataset, objective, start,"),
     ("problems.svm.epochs", 0, None, "greater than or equal to 1"),
     ("problems.svm.epochs", 2.5, None, "valid integer"),
     ("problems.svm.epochs", 10**9, None, "less than or equal to 1000000"),
     ("problems.svm.dataset", "moons", None, "'gaussian', 'disc' or 'wave'"),
     ("problems.svm.dataset", "wave", "problems.svm", "model affine takes dataset gaussian or disc"),
-    ("problems.svm.objective", 3, None, "valid dictionary"),
+    ("problems.svm.objective", 3, None, "Input should be a mapping"),
+    ("problems.svm.objective.lambda", 0.1, None, "must be model, loss, regularization, hidden"),
+    ("programs.s02_svm.batch", 5, None, "Input should be a mapping"),
     ("problems.svm.objective.loss", "Hinge", None, "'logistic', 'hinge' or 'squared'"),
     ("problems.svm.objective.loss", "squared", "problems.svm.objective", "goes with model"),
     ("problems.svm.objective.regularization", -0.1, None, "greater than or equal to 0"),
@@ -95,7 +77,7 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ("problems.two_layer.start.scales.u", 0.0, None, "greater than 0"),
     ("protocol.replicas", 0, None, "greater than or equal to 1"),
     ("protocol.seed", -1, None, "greater than or equal to 0"),
-    ("protocol", None, None, "valid dictionary"),
+    ("protocol", None, None, "Input should be a mapping"),
     ("protocol", DELETE, None, "is missing"),
     ("datasets.gaussian.examples", 1, None, "greater than or equal to 2"),
     ("datasets.gaussian.examples", "30; rm -rf /", None, "valid integer"),
@@ -126,7 +108,7 @@ def test_every_section_of_the_study_is_allowed(key, scratch):
 
 
 def test_every_section_has_a_schema():
-    assert {key.partition(".")[0] for key in SECTIONS} == set(PARAMS)
+    assert set(check.SCHEMAS) == set(PARAMS)
 
 
 def test_an_objective_is_a_section(scratch):
@@ -224,5 +206,87 @@ def test_other_words_than_a_stage_needs_are_answered_with_its_usage(name, given,
 def test_a_reference_that_is_no_name_is_one_line(scratch, params):
     params["submissions"]["seeded"]["problem"] = ["logistic"]
     scratch(params)
-    with pytest.raises(InputError, match=r"submissions\.seeded\.problem = \['logistic'\]: must be"):
+    with pytest.raises(InputError, match=r"submissions\.seeded\.problem = \['logistic'\]: Input"):
         check.main()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("variants.claims", "plane", "variants.claims: must not be called ablation, claims, sub"),
+        ("submissions.seeded_evidence", "seeded", "the evidence of another is called so"),
+        ("sweep.problems", ["svm", "two_layer"], "sweep.problems = 'two_layer': must be logistic"),
+        ("notes", {"by": "me"}, "notes: must be datasets, protocol, "),
+        ("protocol.replica", 3, "protocol.replica = 3: not permitted: must be seed, replicas"),
+        ("claims.nears", 0.1, "claims.nears = 0.1: not permitted: must be level, near,"),
+        ("figures.1.size", 0.1, "figures.1.size = 0.1: not permitted: must be width, height,"),
+        ("submissions.seeded.rate", 0.1, "submissions.seeded.rate = 0.1: not permitted"),
+        ("ablations.svm.note", "x", "ablations.svm.note = 'x': not permitted"),
+        ("programs.s02_svm.order.examples", 31, "programs.s02_svm: order.examples = 31: 30 are"),
+        (
+            "datasets.wave.hidden",
+            40,
+            "programs.problem_7: datasets.wave.hidden = 40: must be objective.hidden = 50",
+        ),
+    ],
+)
+def test_what_can_not_be_run_is_refused_before_anything_runs(key, value, words, scratch, params):
+    *parents, last = key.split(".")
+    parent = reduce(dict.__getitem__, parents, params)
+    parent[last] = parent[value] if value in ("plane", "seeded") else value
+    scratch(params)
+    with pytest.raises(InputError) as refusal:
+        check.main()
+    assert words in str(refusal.value)
+
+
+def test_a_variant_that_is_a_problem_too_is_not_written_twice(scratch, params):
+    params["variants"]["svm"] = params["variants"]["plane"]
+    scratch(params)
+    with pytest.raises(
+        InputError, match=r"variants\.svm: a variant must not be called like a prob"
+    ):
+        check.main()
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "null\n"])
+def test_a_file_without_sections_is_said_to_be_one(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"^params\.yaml: is not a mapping of sections$"):
+        check.main()
+
+
+def test_what_a_problem_states_is_copied_without_how_it_is_trained(scratch, params, tmp_path):
+    scratch(params)
+    check.main()
+    copy = yaml.safe_load((tmp_path / "data/sections/stated.yaml").read_text())
+    assert {*copy["two_layer"]} == {"dataset", "objective", "start"}
+    assert copy["svm"] == {k: params["problems"]["svm"][k] for k in ("dataset", "objective")}
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "stages").glob("[a-z]*.py")))
+@pytest.mark.parametrize("given", [["--help"], ["../x", "y"], ["a", "b", "c", "d"]])
+def test_no_stage_runs_with_words_that_it_does_not_know(name, given, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *given])
+    monkeypatch.delitem(sys.modules, f"stages.{name}", raising=False)
+    with pytest.raises(SystemExit):
+        runpy.run_module(f"stages.{name}", run_name="__main__")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["ablation"], "figure ablation: must be 1, 2a,"),
+        (["1", "foo"], "figure 1 foo: must be 1, 2a, 2b, 3a, 3b, 4a, 4b, ablation and a name,"),
+        (["submission"], "figure submission: must be"),
+        (["5"], "params.yaml: figures.5 is missing"),
+    ],
+)
+def test_a_figure_that_there_is_not_is_refused(given, words, scratch, params):
+    scratch(params)
+    with pytest.raises(InputError) as refusal:
+        figure.main(*given)
+    assert words in str(refusal.value)

@@ -370,3 +370,28 @@ def test_other_replicas_draw_start_and_examples_from_streams_of_their_own(scratc
         np.testing.assert_allclose(theta[:, replica], expected, rtol=1e-14)
         expected = [np.random.randint(30) for _ in range(60)]
         np.testing.assert_array_equal(seen[:, replica], expected)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_no_replica_starts_from_the_data(seed):
+    """Replica r is seeded with r, and the data's seed would draw them again as θ₀."""
+    recipe = load_recipe("s02_logistic", replicas=8)
+    data = datasets.draw(section("gaussian").model_copy(update={"seed": seed}))
+    theta, _ = draw_run(recipe, data, (data.X, data.y), 0, "s02_logistic")
+    assert not any(np.isin(column, data.X).any() for column in theta.T)
+    assert len({*theta[0]}) == 8
+    seeds = [r for r in range(1, 9) if r != seed][:7]
+    expected = [np.random.RandomState(r).normal(0.0, 1.0, 20) for r in seeds]
+    np.testing.assert_array_equal(theta[:, 1:], np.stack(expected, axis=1))
+
+
+def test_a_diverging_program_has_no_trace(scratch, params, capsys):
+    params["programs"]["s02_svm"] |= {"regularization": 1e6, "learning_rate": 1e6}
+    scratch(params)
+    dataset.main("gaussian")
+    capsys.readouterr()
+    with pytest.raises(
+        SystemExit, match=r"s02_svm\.learning_rate = 1000000\.0: diverges, and JSON"
+    ):
+        run.main("programs.s02_svm", None, traced=True)
+    assert not capsys.readouterr().out

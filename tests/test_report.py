@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 import yaml
 from browser import complaints, violations, widest
-from conftest import PARAMS, ROOT
+from conftest import PARAMS, ROOT, section
 from pypdf import PdfReader
 
 from stages import check, report
@@ -173,7 +173,7 @@ def programs():
 def test_every_deviation_of_every_program_is_in_it_with_its_formulas(source, page):
     text = " ".join(page.text["deviations"].split()).lower()
     for _, recipe, stated in programs():
-        for deviation in deviations.deviations(recipe, stated):
+        for deviation in deviations.deviations(recipe, stated, section(recipe.dataset)):
             assert deviation.name.lower() in text
             assert deviation.words.lower() in text
             for formula in formulas.pair(recipe, deviation.field):
@@ -188,9 +188,9 @@ UNDEVIATING = {"exact", "simultaneous", "replacement", "constant", "objective", 
 def test_every_field_that_can_deviate_has_formulas():
     named = {key if isinstance(key, str) else key[0] for key in formulas.FORMULAS}
     assert named == set(deviations.WORDS)
-    for field, section in VALUES.items():
+    for field, schema in VALUES.items():
         head, _, tail = field.partition(".")
-        annotation = section.model_fields["law" if field == "schedule" else tail or head].annotation
+        annotation = schema.model_fields["law" if field == "schedule" else tail or head].annotation
         for value in set(annotation.__args__) - UNDEVIATING:
             assert (field, value) in formulas.FORMULAS
 

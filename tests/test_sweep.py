@@ -12,6 +12,8 @@ from verify import NO_SIMD
 
 from stages import sweep
 from stages.common import files
+from stages.sgd.recipes.recipe import Stated
+from stages.sgd.recipes.schema import SweptRates
 
 SEED, EPOCHS = 0, 4  # so few steps that all are drawn at once
 RATES = [1e-3, 0.05, 2.0]
@@ -20,7 +22,8 @@ CLASSIFIERS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm"]
 
 def values(name):
     stated = load_problem(name)
-    return stated.model_dump(exclude_unset=True), section(stated.dataset).model_dump()
+    asked = stated.model_dump(exclude_unset=True, include={*Stated.model_fields})
+    return asked, section(stated.dataset).model_dump()
 
 
 def by_hand(name, X, y, replica, rate):
@@ -113,7 +116,7 @@ def test_quantiles_are_of_replicas_that_are_there():
 
 
 def test_rates_are_short_decimals():
-    found = sweep.Rates(lower=1e-5, a_decade=3, count=7).values()
+    found = sweep.rates_of(SweptRates(lower=1e-5, a_decade=3, count=7))
     assert found == [1e-5, 2.15443e-5, 4.64159e-5, 1e-4, 2.15443e-4, 4.64159e-4, 1e-3]
 
 
@@ -121,7 +124,11 @@ def test_rates_are_short_decimals():
 def test_what_is_no_classifier_is_refused(name, scratch, params):
     params["sweep"]["problems"] = [name]
     scratch(params)
-    files.write_text("data/sections/problems.yaml", str(params["problems"]))
+    asked = {
+        n: {k: v for k, v in p.items() if k in Stated.model_fields}
+        for n, p in params["problems"].items()
+    }
+    files.write_text("data/sections/stated.yaml", str(asked))
     with pytest.raises(files.InputError, match=f"sweep.problems: '{name}': must be logistic, svm"):
         sweep.main()
 

@@ -31,6 +31,18 @@ class InputError(SystemExit):
         super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
 
 
+class Contents(dict):
+    """What a file holds by name; that a name is missing is the file's fault."""
+
+    def __init__(self, path: str, values: Mapping[str, object]) -> None:
+        super().__init__(values)
+        self.path = path
+
+    def __missing__(self, key: str) -> object:
+        """Raise InputError."""
+        raise InputError(f"{self.path}: {key} is missing")
+
+
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """The safe loader, which takes 1e-05 for a number: so DVC writes it, by YAML 1.2."""
 
@@ -66,8 +78,14 @@ def read_yaml(path: str) -> object:
         raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
 
 
-def read_frame(path: str) -> pd.DataFrame:
-    """Read a CSV of words and numbers; raises InputError where it is missing or is none."""
+def read_frame(path: str, *columns: str) -> pd.DataFrame:
+    """Read a CSV of words and numbers.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is no such table or lacks one of these columns.
+    """
     try:
         table = pd.read_csv(path, encoding="utf-8")
     except OSError as error:
@@ -76,18 +94,20 @@ def read_frame(path: str) -> pd.DataFrame:
         raise InputError(f"{path}: is not CSV: {' '.join(str(error).split())}") from None
     if table.empty:
         raise InputError(f"{path}: holds no rows")
+    if lacking := [column for column in columns if column not in table]:
+        raise InputError(f"{path}: column {', '.join(lacking)} is missing")
     return table
 
 
-def read_table(path: str) -> pd.DataFrame:
+def read_table(path: str, *columns: str) -> pd.DataFrame:
     """Read a CSV of finite numbers, each exactly as written.
 
     Raises
     ------
     InputError
-        If the file is missing, is not such a table or holds a value that is not finite.
+        As `read_frame`, or if it holds a value that is not finite.
     """
-    table = read_frame(path)
+    table = read_frame(path, *columns)
     for column in table:
         values = table[column]
         if not pd.api.types.is_numeric_dtype(values) or not np.isfinite(values).all():
@@ -129,25 +149,10 @@ def read_examples(path: str, classes: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read_json(path: str) -> dict[str, object]:
-    """Read a JSON object.
-
-    Parameters
-    ----------
-    path : str
-        File to read.
-
-    Returns
-    -------
-    dict
-        What the object holds.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not a JSON object.
-    """
+    """Read a JSON object; raises InputError where it is missing or is none."""
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        values = json.loads(text, object_hook=lambda found: Contents(path, found))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
@@ -177,11 +182,11 @@ def read_arrays(path: str) -> dict[str, np.ndarray]:
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+            return Contents(path, arrays)
     except FileNotFoundError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except Exception as error:  # zipfile, zlib and NumPy each raise their own kind
-        raise InputError(f"{path}: is not an NPZ of plain arrays: {error}") from None
+    except Exception:  # zipfile, zlib and NumPy each raise their own kind
+        raise InputError(f"{path}: is damaged, or no NPZ of plain arrays") from None
 
 
 def write_table(path: str, table: pd.DataFrame, exact: bool = False) -> None:
@@ -197,15 +202,7 @@ def say(path: str, words: str) -> None:
 
 
 def write_json(path: str, values: Mapping[str, object]) -> None:
-    """Write a JSON object, floats rounded.
-
-    Parameters
-    ----------
-    path : str
-        File to write.
-    values : mapping
-        Numbers, strings, lists and mappings of them.
-    """
+    """Write a JSON object of numbers, strings, lists and mappings, floats rounded."""
     text = json.dumps(_rounded(values), indent=2, allow_nan=False, ensure_ascii=False)
     write_text(path, f"{text}\n")
 

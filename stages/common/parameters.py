@@ -6,6 +6,7 @@ that the stage `check` leaves under data/sections/: dvc.lock, which DVC rewrites
 then holds one hash for it instead of each of its values.
 """
 
+import re
 import sys
 from reprlib import Repr
 from typing import TypeVar
@@ -18,18 +19,20 @@ from stages.common.files import InputError, read_yaml
 PATH = "params.yaml"
 COPY = "data/sections/{}.yaml"  # of a section, by its name
 
+WORD = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")  # of a command line: a name, or a dotted key
 Schema = TypeVar("Schema")
 SHORT = Repr()  # of a value in a message, however large or deep it is
 SHORT.maxlevel = 2
 
 
-def words(usage: str, least: int = 1, most: int = 1) -> list[str]:
-    """Return the command line's words; raises InputError with the usage where they are not so many.
+def words(usage: str, least: int = 1, most: int = 1, *, paths: bool = False) -> list[str]:
+    """Return so many names, or paths, of the command line; raises InputError with the usage.
 
     The usage is the first line of the stage's docstring.
     """
     given = sys.argv[1:]
-    if not least <= len(given) <= most or any(word.startswith("-") for word in given):
+    known = (not word.startswith("-") if paths else WORD.fullmatch(word) for word in given)
+    if not least <= len(given) <= most or not all(known):
         raise InputError(usage.splitlines()[0])
     return given
 
@@ -56,6 +59,8 @@ def load(key: str, schema: type[Schema]) -> Schema:
         The message names the key's full path, the value and what is allowed.
     """
     node = read_yaml(PATH)
+    if not key and not isinstance(node, dict):
+        raise InputError(f"{PATH}: is not a mapping of sections")
     for depth, part in enumerate(parts := key.split(".") if key else []):
         if not isinstance(node, dict) or part not in node:
             raise InputError(f"{PATH}: {'.'.join(parts[: depth + 1])} is missing")
@@ -72,15 +77,24 @@ def _checked(key: str, node: object, schema: type[Schema]) -> Schema:
     try:
         return TypeAdapter(schema).validate_python(node)
     except ValidationError as error:
-        first, *others = error.errors()
-        path = _path(first, node)
-        name = ".".join(filter(None, (key, path)))
-        if first["type"] == "missing":
-            raise InputError(f"{PATH}: {name} is missing") from None
-        alike = [other for other in others if _path(other, node) == path]
-        said = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in (first, *alike))
-        value, allowed = SHORT.repr(first["input"]), ", or: ".join(said)
-        raise InputError(f"{PATH}: {name} = {value}: {allowed}") from None
+        raise InputError(f"{PATH}: {complaint(error, node, key)}") from None
+
+
+def complaint(error: ValidationError, node: object, key: str = "") -> str:
+    """Return what is wrong with a node: the path below a key, the value and what is allowed."""
+    first, *others = error.errors()
+    path, value = _path(first, node), first["input"]
+    alike = [other for other in others if _path(other, node) == path]
+    said = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in (first, *alike))
+    allowed = re.sub(r"valid dictionary or instance of \w+", "mapping", ", or: ".join(said))
+    if first["type"] == "unknown":
+        unknown = first["ctx"]["key"]
+        path, value = ".".join(filter(None, (path, f"{unknown}"))), value[unknown]
+        allowed = f"not permitted: must be {first['ctx']['known']}"
+    if not (name := ".".join(filter(None, (key, path)))):
+        return allowed
+    missing = first["type"] == "missing"
+    return f"{name} is missing" if missing else f"{name} = {SHORT.repr(value)}: {allowed}"
 
 
 def _path(error: ErrorDetails, node: object) -> str:

@@ -60,6 +60,13 @@ CURVES = {
 }
 
 
+COLUMNS = (
+    "epoch",
+    "optimum",
+    *(f"sampled_loss{part}" for part in ("", "_first", "_lower", "_upper")),
+)
+
+
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     """Draw figure 1, 2a, 2b or 4b."""
     title, log_epochs, *panels = CURVES[key]
@@ -67,7 +74,7 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     for axes, log, curves in zip((left, right), log_epochs, panels, strict=True):
         optima = {}
         for path, label, color, style in curves:
-            history = files.read_table(f"data/{path}/history.csv")
+            history = files.read_table(f"data/{path}/history.csv", *COLUMNS)
             _draw_curve(axes, history, label, color, style)
             optima[history["optimum"].iloc[0]] = color
         for optimum, color in optima.items():

@@ -10,7 +10,7 @@ from stages.sgd.recipes.schema import Grid
 
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     """Draw one submission."""
-    table = files.read_frame(f"plots/submissions/{name}.csv")
+    table = files.read_frame(f"plots/submissions/{name}.csv", "position", "loss")
     found = files.read_json(f"metrics/submissions/{name}_evidence.json")
     axes, position = figure.subplots(), table["position"]
     where = position + (position.iloc[0] == 0)  # a log axis has no place for 0

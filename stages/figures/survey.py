@@ -14,7 +14,7 @@ LINEAR = 0.01  # costs below it are on a linear scale
 
 def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     """Draw programs against deviations: the cost as colour, a dot where there is none."""
-    table = files.read_frame("plots/survey.csv")
+    table = files.read_frame("plots/survey.csv", "program", "field", "deviation", "cost")
     found = table[table["field"].notna()]
     programs = list(dict.fromkeys(table["program"]))
     counts = found["deviation"].value_counts(sort=True)

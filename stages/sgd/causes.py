@@ -1,6 +1,7 @@
 """The rule about causes: whether a gap is due to the library, or to hyper-parameters."""
 
-from stages.sgd.rules import Finding, Thresholds, percent, verdict
+from stages.sgd.recipes.schema import Thresholds
+from stages.sgd.rules import Finding, percent, verdict
 
 HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "batch.size")
 
@@ -8,11 +9,12 @@ HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "b
 def within_reach(
     loss: float, reference: float, sweep: dict, rules: Thresholds
 ) -> tuple[float, str, dict[str, object]]:
-    """Return what share of the gap between two losses learning rates alone make up.
+    """Return what share of the gap between two losses lies within what the sweep ends with.
 
-    Learning rates reach what lies between the least and the largest loss that they end with,
-    those apart at which the share 1 − `agreement` of replicas or more diverge. A rate ends near
-    the optimum if its median gap is at most the share `near` of the initial gap.
+    That is between the least and the largest loss of its learning rates, those apart at which the
+    share 1 − `agreement` of replicas or more diverge. It is no bound: the sweep starts as the
+    protocol does, and takes as many steps as it says. A rate ends near the optimum if its median
+    gap is at most the share `near` of the gap at θ = 0.
 
     Returns
     -------
@@ -21,21 +23,21 @@ def within_reach(
     """
     found = zip(*(sweep[k] for k in ("learning_rate", "loss", "gap", "diverged")), strict=True)
     kept = [(r, v, g) for r, v, g, d in found if d < 1 - rules.agreement and None not in (v, g)]
-    start = f"After {sweep['steps']} steps of the stated problem at "
-    start += f"{len(sweep['learning_rate'])} learning rates "
+    start = f"Under the protocol, after {sweep['steps']} steps at each of "
+    start += f"{len(sweep['learning_rate'])} learning rates, "
     if not kept:
-        return 0.0, start + "every one diverges.", {"reached": 0.0}
+        return 0.0, start + "every one has diverged.", {"reached": 0.0}
     ends = min(v for _, v, _ in kept), max(v for _, v, _ in kept)
     moved = [min(max(value, ends[0]), ends[1]) for value in (loss, reference)]
     share = abs(moved[0] - moved[1]) / abs(loss - reference)
     near = [r for r, _, g in kept if g <= rules.near * sweep["initial"]]
     sentence = (
-        f"{start}the sampled loss ends between {ends[0]:.3g} and {ends[1]:.3g}, so that they make "
-        f"up {percent(round(share, 2))} of the gap at most; "
+        f"{start}the sampled loss is between {ends[0]:.3g} and {ends[1]:.3g}, where "
+        f"{percent(round(share, 2))} of the gap lies; "
         + (
-            f"near the optimum end {near[0]:.3g} to {near[-1]:.3g}."
+            f"near the optimum end the learning rates from {near[0]:.3g} to {near[-1]:.3g}."
             if near
-            else "near the optimum ends none."
+            else "near the optimum ends none of them."
         )
     )
     evidence = {"least_loss": ends[0], "largest_loss": ends[1], "reached": share}
@@ -54,8 +56,8 @@ def cause(
 
     Refuted if both implementations write the same bytes under the protocol, the repaired
     program's losses are the reference's, and the hyper-parameters, if blamed, make up less than
-    the share `blamed` of the gap, and no learning rate would make up as much; supported if the
-    libraries do differ, or the hyper-parameters make up the share `agreement`.
+    the share `blamed` of the gap, and less than that lies within what learning rates end with;
+    supported if the libraries do differ, or the hyper-parameters make up the share `agreement`.
     """
     found = ablation["sampled_loss"]
     gap, words = found["program"] - found["reference"], ablation["words"]

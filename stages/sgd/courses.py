@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stages.sgd.rules import Finding, Thresholds, fails, holds, share, verdict
+from stages.sgd.recipes.schema import Thresholds
+from stages.sgd.rules import Finding, fails, holds, share, verdict
 
 
 def trend(losses: np.ndarray) -> dict[str, float]:
@@ -21,6 +22,8 @@ def converges(
     name: str, losses: np.ndarray, reached: float, optimum: float, rules: Thresholds
 ) -> Finding:
     """Judge one program: supported if its loss levels off with the objective near its optimum.
+
+    Near is a gap of at most the share `near` of the loss in the first tenth of the epochs.
 
     Refuted if the loss ends above its first tenth, or above its least by more than `level` of its
     fall; qualified otherwise, and where there are fewer than ten epochs.

@@ -2,8 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from stages.sgd.recipes.fields import EPOCHAL, PERMUTED, Intercept, Schedule
+from stages.sgd.recipes.combinations import matters
+from stages.sgd.recipes.fields import Intercept, Schedule
 from stages.sgd.recipes.recipe import Recipe
+from stages.sgd.recipes.schema import Section
 
 
 class Deviation(NamedTuple):
@@ -31,8 +33,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "data.seed": ("other data", "the data are drawn with seed {}"),
     "data.transposed": ("transposed data", "the features are drawn in the transposed shape"),
     "data.features": ("features of another law", "the features have another law"),
-    "data.negative": ("another coding of −1", "the negative label is coded {:g}"),
-    "data.positive": ("another coding of +1", "the positive label is coded {:g}"),
+    "data.negative": ("another coding of −1", "the negative label is coded {}"),
+    "data.positive": ("another coding of +1", "the positive label is coded {}"),
     "data.train": ("examples held out", "only {} examples are trained on"),
     "intercept": ("{} in the input", "what follows the features is {}, not {stated}"),
     "intercept.output": ("{} in the output", "in the output {} follows the features"),
@@ -42,9 +44,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "batch.reduction": ("the batch's reduction", "the batch's losses are not averaged: {}"),
     "batch.drop_last": ("a short batch", "an epoch's last batch has the examples that are left"),
     "derivative": ("the wrong gradient", "the loss's derivative is {}"),
-    "gradient_factor": ("the scaled gradient", "the gradient is multiplied by {:g}"),
-    "regularization": ("another λ", "λ is {:g}, not {stated:g}"),
-    "penalty.factor": ("the penalty's factor", "the penalty's gradient is {:g}λw, not 2λw"),
+    "gradient_factor": ("the scaled gradient", "the gradient is multiplied by {}"),
+    "regularization": ("another λ", "λ is {}, not {stated}"),
+    "penalty.factor": ("the penalty's factor", "the penalty's gradient is {}λw, not 2λw"),
     "penalty.covers": ("what λ covers", "λ covers {}"),
     "penalty.logged": ("the penalty not logged", "the logged loss leaves out the penalty"),
     "penalty.times_rate": ("the penalty without η", "η does not multiply the penalty's gradient"),
@@ -56,7 +58,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "log.value": ("another quantity logged", "what is logged is {}"),
     "log.loss": ("another loss logged", "what is logged is the {} loss"),
     "log.reduction": ("sums logged", "the logged losses are summed, not averaged"),
-    "log.factor": ("the scaled log", "what is logged is multiplied by {:g}"),
+    "log.factor": ("the scaled log", "what is logged is multiplied by {}"),
     "update": ("the parts one by one", "the network's parts are updated one by one, {}"),
     "accumulate": ("the gradient not zeroed", "the gradient is not zeroed between steps"),
     "precision": ("single precision", "the arithmetic is in {}"),
@@ -65,7 +67,7 @@ WORDS: dict[str, tuple[str, str]] = {
 SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
     ("gradient_factor", -1.0): ("the sign of the step", "the step goes up the loss, not down"),
-    ("regularization", 0.0): ("no penalty", "λ is 0, not {stated:g}"),
+    ("regularization", 0.0): ("no penalty", "λ is 0, not {stated}"),
     ("log.reduction", "examples"): (
         "means over examples",
         "the logged losses are averaged over an epoch's examples, not over its steps",
@@ -75,6 +77,8 @@ SPECIAL = {  # where the sentence above would not do
         "the generator is seeded again each epoch: the same examples come again",
     ),
     ("steps", 1): ("the steps an epoch", "an epoch is one step, not as many as there are examples"),
+    ("penalty.factor", 1.0): ("the penalty's factor", "the penalty's gradient is λw, not 2λw"),
+    ("penalty.factor", -1.0): ("the penalty's factor", "the penalty's gradient is −λw, not 2λw"),
     ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
 }
 CHOICES = {  # nouns for what two programs may differ in besides
@@ -172,42 +176,49 @@ def replace_unchecked(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
     return recipe.model_copy(update=fields)
 
 
-def deviations(recipe: Recipe, stated: Recipe) -> list[Deviation]:
+def deviations(recipe: Recipe, stated: Recipe, dataset: Section) -> list[Deviation]:
     """Return what a recipe does that its stated problem does not ask for, in WORDS' order.
 
     Parameters
     ----------
     recipe, stated : Recipe
         A run, and the protocol's recipe for the same problem.
+    dataset : Section
+        Of the stated problem, as a value that says the same as it, or has no effect, is none.
     """
-    fields = [f for f in WORDS if get(recipe, f) not in (get(stated, f), *HARMLESS.get(f, ()))]
-    return [describe(recipe, stated, f) for f in fields if _matters(recipe, f)]
+    fields = [f for f in _deviant(recipe, stated) if matters(recipe, f, dataset)]
+    return [describe(recipe, stated, f) for f in fields]
+
+
+def _deviant(recipe: Recipe, stated: Recipe) -> list[str]:
+    return [f for f in WORDS if get(recipe, f) not in (get(stated, f), *HARMLESS.get(f, ()))]
 
 
 def describe(recipe: Recipe, stated: Recipe, field: str) -> Deviation:
     """Return the words for the value of one field of WORDS."""
     value, asked = (_plain(get(r, field)) for r in (recipe, stated))
     values = VALUES.get(field) or VALUES.get(field.partition(".")[0], {})
-    said, not_this = (values.get(v, v) if isinstance(v, str) else v for v in (value, asked))
+    said, not_this = (_said(v, values) for v in (value, asked))
     name, words = SPECIAL.get((field, value), WORDS[field])
     return Deviation(field, name.format(said), words.format(said, stated=not_this))
 
 
-def undo(recipe: Recipe, stated: Recipe, fields: list[str]) -> Recipe:
-    """Return the recipe with some deviations undone.
+def undo(recipe: Recipe, stated: Recipe, fields: list[str] | None = None) -> Recipe:
+    """Return the recipe with some deviations undone; or all, and what would be one then.
 
     Raises
     ------
     pydantic.ValidationError
         If what is left can not go together.
     """
+    fields = _deviant(recipe, stated) if fields is None else fields
     changes = {f: HARMLESS.get(f, (get(stated, f),))[0] for f in fields}
     if "order.law" in changes and recipe.order.generator == "dataloader":
         changes["order.generator"] = "torch"  # on which the loader draws
     return replace(recipe, changes)
 
 
-def differences(first: Recipe, second: Recipe) -> dict[str, str]:
+def differences(first: Recipe, second: Recipe, dataset: Section) -> dict[str, str]:
     """Return the fields in which two recipes for one problem differ, each with a noun.
 
     Raises
@@ -217,16 +228,26 @@ def differences(first: Recipe, second: Recipe) -> dict[str, str]:
     """
     found = {}
     for field in (*WORDS, *CHOICES):
-        if get(first, field) == get(second, field) or not _matters(first, field):
+        ends = (first,) if field.startswith("intercept") else (first, second)
+        effective = any(matters(end, field, dataset) for end in ends)
+        if get(first, field) == get(second, field) or not effective:
             continue
         if field != "start.stream":  # `start` says it
             named = describe(first, second, field).name if field in WORDS else CHOICES[field]
             found[field] = named
     said = {field.partition(".")[0] for field in (*WORDS, *CHOICES)} | {"checkpoint"}
     unsaid = [f for f in set(Recipe.model_fields) - said if getattr(first, f) != getattr(second, f)]
-    if wrong := sorted(unsaid):
+    if unsaid:
+        wrong = [f"{f} ({getattr(first, f)} and {getattr(second, f)})" for f in sorted(unsaid)]
         raise ValueError(f"the programs must not differ in {', '.join(wrong)}")
     return found
+
+
+def _said(value: Any, values: dict[str, str]) -> Any:
+    """Return a value as a sentence has it: in words, or a number with a true minus sign."""
+    if isinstance(value, float):
+        return f"{value:g}" if value >= 0 else f"−{-value:g}"
+    return values.get(value, value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:
@@ -234,19 +255,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Schedule):
         return value.law
     return value.output if isinstance(value, Intercept) else value
-
-
-def _matters(recipe: Recipe, field: str) -> bool:
-    """Say whether a field has any effect beside the others."""
-    if field == "steps":
-        epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
-        epochal |= recipe.schedule.unit == "epoch" or recipe.log.every in ("epoch", recipe.steps)
-        return recipe.steps is not None and epochal
-    if field.startswith("intercept"):
-        alike = len(set(dict(recipe.sources).values())) == 1
-        return alike == (field == "intercept")
-    if field == "batch.drop_last":
-        return recipe.batch.size > 1 and recipe.order.law in EPOCHAL
-    if (field, recipe.log.reduction) == ("log.reduction", "examples"):
-        return not recipe.batch.drop_last and _matters(recipe, "batch.drop_last")
-    return field != "batch.reduction" or recipe.batch.size > 1

@@ -11,7 +11,8 @@ from stages.sgd.deviations import get, replace, replace_unchecked
 from stages.sgd.diagnosis.candidates import Curve, Option, Search, overlap, parsed, spelled
 from stages.sgd.parts.datasets import draw
 from stages.sgd.parts.logs import setting
-from stages.sgd.recipes.fields import EPOCHAL, PERMUTED
+from stages.sgd.recipes.combinations import matters
+from stages.sgd.recipes.fields import EPOCHAL
 from stages.sgd.recipes.recipe import Recipe
 from stages.sgd.recipes.schema import Section
 
@@ -146,51 +147,27 @@ class Vocabulary:
 
     def trained(self, recipe: Recipe) -> int:
         """Return how many examples a recipe trains on; raises ValueError if there are none such."""
-        order = recipe.order
-        key = recipe.data, order.law, order.examples, recipe.batch.size, recipe.log.value
+        order, log = recipe.order, recipe.log
+        key = recipe.data, order.law, order.examples, recipe.batch, recipe.start.stream, log.value
         if key not in self.sizes:
             self.sizes[key] = len(setting(recipe, draw(self.section, recipe.data)).trained[1])
         return self.sizes[key]
 
     def _matters(self, recipe: Recipe, field: str, trained: int) -> bool:
-        """Say whether a field has any effect beside the others."""
-        head, _, tail = field.partition(".")
-        legacy = recipe.order.generator in ("numpy", "own")
-        epochal = recipe.order.law in PERMUTED or recipe.order.reseeded == "epoch"
-        schedule, epoch = recipe.schedule, recipe.steps_an_epoch(trained)
-        steps = (1 + self.curve.positions[-1]) * (epoch if self.curve.unit == "epoch" else 1)
-        return {
-            "penalty": recipe.penalised > 0
-            and not (tail == "covers" and recipe.penalty.covers == "all" and not recipe.follows)
-            and (recipe.penalty.covers != "slopes" or recipe.objective.model == "quadratic"),
-            "batch": recipe.batch.drop_last
-            or (recipe.order.law in EPOCHAL and trained % recipe.batch.size > 0),
-            "gradient_factor": not self.free_rate or recipe.penalised > 0
+        """Say whether a field has any effect beside the others that the curve can show."""
+        schedule, epochs = recipe.schedule, self.curve.unit == "epoch"
+        epoch = recipe.steps_an_epoch(trained)
+        steps = (1 + self.curve.positions[-1]) * (epoch if epochs else 1)
+        return matters(recipe, field, self.section, counted=epochs) and {
+            "gradient_factor": not self.free_rate
+            or recipe.penalised > 0
             or recipe.gradient_factor < 0,
-            "steps": self.curve.unit == "epoch" or epochal or schedule.unit == "epoch",
+            "steps": epochs or recipe.log.every not in ("epoch", recipe.steps),
             "schedule": schedule.law != "step"
             or schedule.every * (epoch if schedule.unit == "epoch" else 1) < steps,
-        }.get(head, True) and {
-            "batch.reduction": recipe.batch.size > 1,
-            "log.reduction": recipe.log.value != "sampled" or not recipe.batch.drop_last
-            or (recipe.log.reduction == "sum" and recipe.steps_an_epoch(trained) > 1),
-            "log.loss": recipe.log.loss != recipe.objective.loss,
-            "order.law": recipe.order.law not in ("blocks", "distinct") or recipe.batch.size > 1,
-            "start.scale": recipe.start.law == "normal",
-            "start.low": recipe.start.law == "uniform",
-            "start.high": recipe.start.law == "uniform",
-            "start.bias": recipe.follows and recipe.start.law not in ("zeros", "network")
-            and (recipe.start.law, recipe.start.bias) != ("ones", "first"),
-            "start.stream": tail != "stream" or recipe.start.stream != "reseeded"
-            or recipe.start.law != "zeros" or legacy,
-            "start.seed": recipe.start.stream not in ("own", "numpy", "before"),
-            "order.generator": recipe.order.law != "cyclic",
             "order.reseeded": recipe.order.law not in EPOCHAL,
-            "order.seed": recipe.order.law != "cyclic",
-            "order.skipped": recipe.order.law in ("replacement", "blocks"),
-            "log.every": self.curve.unit == "step",
-            "order.examples": (recipe.order.examples or 0) < trained,
-        }.get(field, True)  # fmt: skip
+            "log.every": not epochs,
+        }.get("schedule" if field.startswith("schedule.") else field, True)
 
     def _pairs(self) -> None:
         """Find which options go together with a choice, and with each other.

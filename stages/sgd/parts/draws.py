@@ -33,8 +33,9 @@ def draw_run(
     """Return a run's initial parameters, and its epochs of examples.
 
     Replica 0 is the program itself. Replica r ≥ 1 has generators of its own: the protocol's, or
-    the program's seeded with r. Where the examples do not come from it, the legacy stream keeps
-    its one seed, so that every replica starts alike where θ₀ does.
+    the program's seeded with r; the legacy stream, which drew the data, passes their seed over.
+    Where the examples do not come from it, the legacy stream keeps its one seed, so that every
+    replica starts alike where θ₀ does.
 
     Parameters
     ----------
@@ -64,7 +65,8 @@ def draw_run(
     if start.stream == "reseeded":
         first = SEEDED["numpy"](data.seed if start.seed is None else start.seed)
     one = order.generator not in ("own", "numpy")
-    legacy = [first, *(first if one else SEEDED["numpy"](r) for r in replicas[1:])]
+    again = (r + (r >= data.seed > 0) for r in replicas[1:])
+    legacy = [first, *(first if one else SEEDED["numpy"](seed) for seed in again)]
 
     def streams(name: str, seed: int | None) -> Sequence[Stream]:
         if name == "own":

@@ -34,15 +34,20 @@ def setting(recipe: Recipe, data: Draw) -> Setting:
     Raises
     ------
     ValueError
-        If there are no such examples as the recipe wants to train on, or to draw.
+        If there are no such examples as the recipe wants to train on, or to draw, or the
+        network whose θ₀ is drawn before them has another size.
     """
     n = len(data.y)
     train = recipe.data.train or n
     if train > n or (recipe.data.train == n and recipe.log.value == "held_out"):
         raise ValueError(f"data.train = {train}: there are {n} examples")
+    if recipe.start.stream == "before" and len(data.theta) != 3 * recipe.objective.hidden:
+        hidden = f"datasets.{recipe.dataset}.hidden = {len(data.theta) // 3}"
+        raise ValueError(f"{hidden}: must be objective.hidden = {recipe.objective.hidden}")
     if (recipe.order.examples or 1) > train:
         raise ValueError(f"order.examples = {recipe.order.examples}: {train} are trained on")
-    if recipe.order.law in ("blocks", "distinct") and recipe.batch.size > train:
+    whole = recipe.order.law in ("blocks", "distinct") or recipe.batch.drop_last
+    if recipe.order.law != "replacement" and whole and recipe.batch.size > train:
         raise ValueError(f"batch.size = {recipe.batch.size}: {train} are trained on")
     coded = data.y
     if not recipe.network:

@@ -1,6 +1,8 @@
-"""What can not go together in a recipe, and what PyTorch can not express."""
+"""What can not go together in a recipe, what has no effect, and what PyTorch can not express."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from stages.sgd.recipes.fields import EPOCHAL
 
 if TYPE_CHECKING:
     from stages.sgd.recipes.recipe import Recipe
@@ -48,6 +50,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         (
             start.law == "linear" and start.stream not in ("own", "torch"),
             "start.law linear goes with start.stream own or torch",
+        ),
+        (
+            start.seed is not None and start.stream in ("own", "numpy", "before"),
+            "start.seed goes with start.stream reseeded, default_rng, python or torch",
         ),
         (start.low > start.high, "start.low must not be above start.high"),
         (
@@ -102,6 +108,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (log.factor == 0, "log.factor must not be 0"),
         (
+            log.start and log.value == "sampled",
+            "log.start goes with log.value objective, held_out or worst_margin",
+        ),
+        (
             log.reduction == "sum"
             and (log.value == "worst_margin" or (log.value == "sampled" and log.every != "epoch")),
             "log.reduction sum goes with log.every epoch, or with log.value objective or held_out",
@@ -116,6 +126,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "order.floored goes with order.law replacement or blocks",
         ),
         (
+            order.skipped > 0 and order.law not in ("replacement", "blocks"),
+            "order.skipped goes with order.law replacement or blocks",
+        ),
+        (
             order.reseeded is not None and order.law in ("permutation", "in_place", "cyclic"),
             "order.reseeded goes with order.law replacement, distinct, reshuffle or blocks",
         ),
@@ -128,12 +142,70 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             "batch.drop_last false goes with neither order.examples nor steps",
         ),
         (
-            order.law in ("blocks", "distinct")
+            order.law != "replacement"
             and order.examples is not None
             and order.examples < recipe.batch.size,
-            "order.examples must be at least batch.size",
+            "order.examples must be at least batch.size, unless order.law is replacement",
         ),
     ]
+
+
+def matters(recipe: "Recipe", field: str, dataset: Any, *, counted: bool = False) -> bool:
+    """Say whether the value of a dotted field has an effect, beside the others and on these data.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Which has the value.
+    field : str
+        Dotted field.
+    dataset : Section
+        The dataset's, whose `examples` and `seed` a value may only repeat.
+    counted : bool
+        Whether it is epochs that the log counts, whatever `log.every` says.
+    """
+    data, batch, start, order, log = (
+        getattr(recipe, name) for name in ("data", "batch", "start", "order", "log")
+    )
+    trained, law = data.train or dataset.examples, recipe.schedule.law
+    steps, apart = recipe.steps_an_epoch(trained), len(set(dict(recipe.sources).values())) > 1
+    short = not batch.drop_last and order.law in EPOCHAL and trained % batch.size > 0
+    around = order.law == "cyclic" and steps * batch.size % (order.examples or trained) == 0
+    epochal = counted or log.every in ("epoch", recipe.steps) or (order.epochal and not around)
+    epochal |= law != "constant" and (recipe.schedule.unit == "epoch" or recipe.schedule.restart)
+    covering = {"all": recipe.follows, "slopes": recipe.objective.model == "quadratic"}
+    if field.startswith("penalty"):
+        covers = covering.get(recipe.penalty.covers, True) or field != "penalty.covers"
+        return recipe.penalised > 0 and covers
+    if field.startswith("intercept"):
+        return apart == (field != "intercept")
+    if field.startswith("schedule"):
+        return law != "constant"
+    return {
+        "data.seed": data.seed != dataset.seed,
+        "data.train": data.train != dataset.examples,
+        "data.features": data.features.law != "normal" or data.features.scale != 1.0,
+        "batch.reduction": batch.size > 1,
+        "batch.drop_last": short,
+        "start.scale": start.law == "normal",
+        "start.low": start.law == "uniform",
+        "start.high": start.law == "uniform",
+        "start.bias": recipe.follows
+        and start.law not in ("zeros", "network")
+        and (start.law, start.bias) != ("ones", "first"),
+        "start.stream": start.law not in ("zeros", "ones") or order.generator in ("numpy", "own"),
+        "order.law": order.law not in ("blocks", "distinct") or batch.size > 1,
+        "order.examples": (order.examples or 0) < trained,
+        "order.generator": order.law != "cyclic",
+        "order.seed": order.law != "cyclic",
+        "log.loss": log.loss != recipe.objective.loss,
+        "log.reduction": {
+            "mean": True,
+            "sum": log.value != "sampled" or steps > 1,
+            "examples": short,
+        }[log.reduction],
+        "steps": epochal and recipe.steps not in (None, max(1, trained // batch.size)),
+    }.get(field, True)
 
 
 def not_in_torch(recipe: "Recipe") -> str | None:

@@ -143,21 +143,34 @@ def _sources(intercept: Intercept, affine: bool) -> Intercept:
     return Intercept(**{k: v or default for k, v in dict(intercept).items()})
 
 
-class Problem(Section):
+class Stated(Section):
+    """A stated problem.
+
+    Attributes
+    ----------
+    start : Start
+        Law of the initial parameters, each replica's from its own generator.
+    """
+
+    dataset: Dataset
+    objective: Objective
+    start: Annotated[Start, short("law")] = Start()
+
+    def recipe(self, replicas: int) -> Recipe:
+        """Return what the problem asks for: of a run that is yet to be given its η and length."""
+        return Recipe(**dict(self), learning_rate=1.0, updates=1, replicas=replicas)
+
+
+class Problem(Stated):
     """A stated problem and how the protocol trains it.
 
     Attributes
     ----------
     title : str, optional
         What charts and tables call it.
-    start : Start
-        Law of the initial parameters, each replica's from its own generator.
     """
 
     title: Annotated[str, Field(min_length=1, max_length=80)] | None = None
-    dataset: Dataset
-    objective: Objective
-    start: Annotated[Start, short("law")] = Start()
     learning_rate: Positive
     epochs: Count
     checkpoint: Count | None = None
@@ -205,3 +218,25 @@ class Program(Choices):
         if self.implementation == "torch" and (complaint := not_in_torch(recipe)):
             raise ValueError(complaint)
         return recipe
+
+
+class Submission(Choices):
+    """A recorded loss curve: its problem, and what is stated of the program that wrote it.
+
+    Attributes
+    ----------
+    problem : str
+        Which.
+    dataset : str
+        The problem's, said again because dvc.yaml needs it here.
+    """
+
+    problem: Name
+    dataset: Dataset
+    learning_rate: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if self.epochs and self.updates:
+            raise ValueError("either epochs or updates may be given")
+        return self
