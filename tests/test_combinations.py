@@ -105,6 +105,12 @@ REFUSED = [
     ("svm", {"derivative": "per_feature"}, "derivative per_feature goes with loss logistic"),
     ("svm", {"derivative": "one_minus_loss"}, "one_minus_loss goes with loss logistic"),
     ("network", {"derivative": "flipped_exponent"}, "flipped_exponent goes with loss"),
+    (
+        "logistic",
+        {"derivative": "label_forgotten_in_condition"},
+        "label_forgotten_in_condition goes with loss hinge",
+    ),
+    ("network", {"derivative": "label_forgotten_in_condition"}, "goes with loss hinge"),
     ("network", {"intercept": "label"}, "two_layer takes no intercept"),
     ("network", {"penalty": {"factor": 1.0}}, "two_layer takes no penalty"),
     ("network", {"regularization": 0.1}, "two_layer takes no regularization"),
@@ -200,6 +206,14 @@ def test_a_schedule_counts_every_step_unless_told_otherwise(law, factors):
         ({"gradient_factor": -1.0}, "the sign of the step", "goes up the loss, not down"),
         ({"gradient_factor": 2.0}, "the scaled gradient", "multiplied by 2"),
         ({"steps": 1}, "the steps an epoch", "an epoch is one step, not"),
+        ({"penalty": {"factor": -1.0}}, "the penalty's factor", "gradient is −λw, not 2λw"),
+        ({"penalty": {"factor": -2.0}}, "the penalty's factor", "gradient is −2λw, not 2λw"),
+        ({"derivative": "label_forgotten"}, "the wrong gradient", "is −1 where yz < 1: the factor"),
+        (
+            {"derivative": "label_forgotten_in_condition"},
+            "the wrong gradient",
+            "is −y where z < 1: y is forgotten in the condition",
+        ),
         ({"steps": 2}, "the steps an epoch", "an epoch is 2 steps, not"),
     ],
 )

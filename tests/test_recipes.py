@@ -326,7 +326,8 @@ def test_every_deviation_of_a_random_recipe_has_words():
             seen.add(deviation.field)
             assert deviation.name
             assert not {"{", "}", "None", "Schedule"} & set(deviation.words.split())
-            said = VALUES.get(deviation.field, {}).get(str(get(recipe, deviation.field)), "")
+            values, value = VALUES.get(deviation.field, {}), str(get(recipe, deviation.field))
+            said = values.get((value, recipe.objective.loss), values.get(value, ""))
             assert said in deviation.words
     assert len(seen) >= 25
 

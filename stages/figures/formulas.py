@@ -70,6 +70,10 @@ FORMULAS: dict[object, tuple[str, str]] = {
         "∇_θ ℓ = !z ∇_θ z",
     ),
     ("derivative", "label_forgotten_in_exponent"): (BY_Z, "∇_θ ℓ = −y σ(!{−z}) x"),
+    ("derivative", "label_forgotten_in_condition"): (
+        '∇_θ ℓ = −y x "  where  " yz < 1',
+        '∇_θ ℓ = −y x "  where  " !z < 1',
+    ),
     ("derivative", "per_feature"): (
         "frac {∂ℓ} {∂w_j} = −y σ(−yz) x_j",
         "frac {∂ℓ} {∂w_j} = −y σ(!{−x_j z}) x_j",

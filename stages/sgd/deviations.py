@@ -95,12 +95,15 @@ CHOICES = {  # nouns for what two programs may differ in besides
     "log.phase": "which step is logged",
     "log.start": "the loss logged at the start",
 }
-VALUES = {  # of a field, in words
+VALUES = {  # of a field, in words, or with a loss
     "derivative": {
         "one_minus_loss": "(1 − loss)·y, of the wrong size and sign",
         "flipped_exponent": "−y σ(+yz): the exponent's sign is flipped",
         "label_forgotten": "−σ(−yz): the factor y is forgotten",
+        ("label_forgotten", "hinge"): "−1 where yz < 1: the factor y is forgotten",
+        ("label_forgotten", "squared"): "z, not z − y: the target is forgotten",
         "label_forgotten_in_exponent": "−y σ(−z): y is forgotten in the exponent",
+        "label_forgotten_in_condition": "−y where z < 1: y is forgotten in the condition",
         "per_feature": "−y σ(−xⱼz) for feature j: the exponent is a vector, without y",
     },
     "batch.reduction": {"sum": "they are summed", "margin": "their margins are summed first"},
@@ -198,7 +201,7 @@ def describe(recipe: Recipe, stated: Recipe, field: str) -> Deviation:
     """Return the words for the value of one field of WORDS."""
     value, asked = (_plain(get(r, field)) for r in (recipe, stated))
     values = VALUES.get(field) or VALUES.get(field.partition(".")[0], {})
-    said, not_this = (_said(v, values) for v in (value, asked))
+    said, not_this = (_said(v, values, recipe.objective.loss) for v in (value, asked))
     name, words = SPECIAL.get((field, value), WORDS[field])
     return Deviation(field, name.format(said), words.format(said, stated=not_this))
 
@@ -243,11 +246,13 @@ def differences(first: Recipe, second: Recipe, dataset: Section) -> dict[str, st
     return found
 
 
-def _said(value: Any, values: dict[str, str]) -> Any:
+def _said(value: Any, values: dict[Any, str], loss: str) -> Any:
     """Return a value as a sentence has it: in words, or a number with a true minus sign."""
     if isinstance(value, float):
         return f"{value:g}" if value >= 0 else f"−{-value:g}"
-    return values.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return values.get((value, loss), values.get(value, value))
 
 
 def _plain(value: Any) -> Any:

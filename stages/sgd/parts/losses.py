@@ -79,5 +79,6 @@ DERIVATIVES: dict[tuple[str, str], Derivative] = {
     ("hinge", "label_forgotten"): lambda z, y, x, out: -(y * z < 1).astype(z.dtype),
     ("squared", "label_forgotten"): lambda z, y, x, out: z.copy(),
     ("logistic", "label_forgotten_in_exponent"): lambda z, y, x, out: -y * sigmoid(-z),
+    ("hinge", "label_forgotten_in_condition"): lambda z, y, x, out: -y * (z < 1),
     ("logistic", "per_feature"): lambda z, y, x, out: -y * sigmoid(-x * z),
 }

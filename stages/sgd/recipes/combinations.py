@@ -60,6 +60,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             only_logistic and loss != "logistic",
             f"derivative {recipe.derivative} goes with loss logistic",
         ),
+        (
+            recipe.derivative == "label_forgotten_in_condition" and loss != "hinge",
+            "derivative label_forgotten_in_condition goes with loss hinge",
+        ),
         (network and bool(follows), "model two_layer takes no intercept"),
         (
             network and recipe.penalty != type(recipe.penalty)(),

@@ -66,6 +66,7 @@ class Choices(Section):
         "flipped_exponent",
         "label_forgotten",
         "label_forgotten_in_exponent",
+        "label_forgotten_in_condition",
         "per_feature",
     ] = "exact"
     gradient_factor: Number = 1.0
