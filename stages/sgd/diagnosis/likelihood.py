@@ -188,13 +188,17 @@ class Laws(Quest):
     def _rivals(self, rule: Option, beside: list[tuple[Option, ...]]) -> list[Scored]:
         """Return the best of a rival beside choices and what is beside these.
 
-        With an intercept and without.
+        With an intercept and without; and in a new permutation each epoch, of which single steps'
+        losses show.
         """
-        none = [(o,) for o in self.vocabulary.options if o.kind == "intercept"][:1]
+        known = self.vocabulary
+        none, calm = ([o for o in known.options if o.kind == k] for k in ("intercept", "order.law"))
         whole = [
             (*choice, *also, *more, rule)
-            for choice, also, more in product(self.vocabulary.choices, beside, ((), *none))
-            if self.vocabulary.goes(choice, (*also, *more))
+            for choice in known.choices
+            for single in [known.build(choice).log.value == "sampled"]
+            for also, more in product(beside, ((), none[:1], *[calm[:1]] * single))
+            if known.goes(choice, (*also, *more))
         ]
         return self._halved([(options, r) for options in whole for r in self.grid], FEWER)
 
