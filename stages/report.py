@@ -37,6 +37,8 @@ SECTIONS = (  # of params.yaml, as the page shows them
     "divergence",
     "claims",
 )
+SURVEY = ("program", "problem", "field", "deviation", "cost")
+SURVEY += ("gap", "gap_undone", "gap_repaired")
 SMALL_TO_CAPITAL = str.maketrans(ascii_lowercase, ascii_uppercase)  # λ and η stay as they are
 SOLVERS = {"exact": "exact optimum", "numpy": "NumPy, protocol", "torch": "PyTorch, protocol"}
 
@@ -65,7 +67,7 @@ def main() -> None:
     problems = parameters.load_copy("problems", dict[Name, Problem])
     programs = parameters.load_copy("programs", dict[Name, Program])
     claims = files.read_json("metrics/claims.json")
-    survey = files.read_frame("plots/survey.csv", "program", "field").astype(object)
+    survey = files.read_frame("plots/survey.csv", *SURVEY).astype(object)
     survey = survey.where(survey.notna(), None).to_dict("records")
     loader = FileSystemLoader(Path(__file__).with_name("templates"))
     environment = Environment(
