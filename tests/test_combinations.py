@@ -206,6 +206,27 @@ def test_a_schedule_counts_every_step_unless_told_otherwise(law, factors):
         ({"gradient_factor": -1.0}, "the sign of the step", "goes up the loss, not down"),
         ({"gradient_factor": 2.0}, "the scaled gradient", "multiplied by 2"),
         ({"steps": 1}, "the steps an epoch", "an epoch is one step, not"),
+        (
+            {"schedule": {"law": "inverse", "decay": 0.1, "unit": "epoch"}},
+            "the schedule",
+            "is not constant: η/(1 + 0.1t) after t epochs",
+        ),
+        (
+            {"schedule": {"law": "inverse", "restart": True}},
+            "the schedule",
+            "is not constant: η/(1 + t) after t steps, anew each epoch",
+        ),
+        ({"schedule": {"law": "inverse_sqrt", "decay": 2.0}}, "the schedule", "η/√(1 + 2t) after"),
+        (
+            {"schedule": {"law": "step", "every": 9}},
+            "the schedule",
+            "times 0.5 after every 9 steps",
+        ),
+        (
+            {"schedule": {"law": "step", "unit": "epoch"}},
+            "the schedule",
+            "times 0.5 after every epoch",
+        ),
         ({"penalty": {"factor": -1.0}}, "the penalty's factor", "gradient is −λw, not 2λw"),
         ({"penalty": {"factor": -2.0}}, "the penalty's factor", "gradient is −2λw, not 2λw"),
         ({"derivative": "label_forgotten"}, "the wrong gradient", "is −1 where yz < 1: the factor"),

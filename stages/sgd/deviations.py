@@ -132,9 +132,9 @@ VALUES = {  # of a field, in words, or with a loss
     },
     "intercept": {"none": "nothing", "constant": "the constant 1", "label": "the label"},
     "schedule": {
-        "inverse": "it falls as 1/t",
-        "inverse_sqrt": "it falls as 1/√t",
-        "step": "it falls in steps",
+        "inverse": "η/(1 + {decay}t) after t {unit}s",
+        "inverse_sqrt": "η/√(1 + {decay}t) after t {unit}s",
+        "step": "times {factor:g} after every {each}",
     },
 }
 HARMLESS = {  # values that are no deviation in a field that can deviate; the first undoes one
@@ -202,6 +202,12 @@ def describe(recipe: Recipe, stated: Recipe, field: str) -> Deviation:
     value, asked = (_plain(get(r, field)) for r in (recipe, stated))
     values = VALUES.get(field) or VALUES.get(field.partition(".")[0], {})
     said, not_this = (_said(v, values, recipe.objective.loss) for v in (value, asked))
+    if field == "schedule":
+        schedule = dict(recipe.schedule)
+        schedule["decay"] = "" if schedule["decay"] == 1 else f"{schedule['decay']:g}"
+        each = "{every} {unit}s" if schedule["every"] > 1 else "{unit}"
+        said = said.format(**schedule, each=each.format(**schedule))
+        said += ", anew each epoch" * schedule["restart"]
     name, words = SPECIAL.get((field, value), WORDS[field])
     return Deviation(field, name.format(said), words.format(said, stated=not_this))
 
