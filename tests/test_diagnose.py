@@ -709,22 +709,6 @@ def test_rivals_draw_permutations_too_where_single_steps_losses_show_them(monkey
     assert found == {"objective": plain, "sampled": plain | {("reshuffle", True)}}
 
 
-def test_torchs_generator_may_go_on_after_the_start_of_its_own_layers():
-    case = case_of("logistic", make("step", range(1, 4), ["0.5"] * 3),
-                   parameters.load("search", Search))  # fmt: skip
-    vocabulary = case.quest(case.search, seeded=True)[0].vocabulary
-    streams = {"start.stream": "torch", "order.generator": "torch"}
-    (torchs,) = (o for o in vocabulary.options if o.changes == streams)
-    made = {
-        (recipe.start.law, recipe.order.law, recipe.order.generator)
-        for choice in vocabulary.choices
-        if vocabulary.goes(choice, [torchs])
-        for recipe in [vocabulary.build((*choice, torchs))]
-    }
-    laws = ("normal", "uniform", "linear")
-    assert made == {(law, "replacement", "torch") for law in laws}
-
-
 def test_a_candidate_goes_on_at_the_learning_rate_that_suits_it_best():
     case = case_of("logistic", make("step", range(1, 4), ["0.5"] * 3),
                    parameters.load("search", Search))  # fmt: skip

@@ -1,6 +1,7 @@
 """Files: rounding, bytes, damage."""
 
 import json
+import zipfile
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import numpy as np
@@ -46,6 +47,10 @@ def test_arrays_round_and_repeat_their_bytes(tmp_path):
     files.write_arrays(str(first), **values)
     files.write_arrays(str(second), **values)
     assert first.read_bytes() == second.read_bytes()
+    for member in zipfile.ZipFile(first).infolist():  # nor does Python's version show
+        assert member.create_version == member.extract_version == 20
+        assert (member.create_system, member.date_time) == (3, (1980, 1, 1, 0, 0, 0))
+    assert {*np.load(first, allow_pickle=False)} == {"theta", "steps"}
     read = files.read_arrays(str(first))
     assert (read["theta"] == 3.14159).all()
     assert read["steps"] == 12345678

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 import pandas as pd
@@ -222,23 +223,19 @@ def write_text(path: str, text: str) -> None:
 
 
 def write_arrays(path: str, **arrays: np.ndarray) -> None:
-    """Write an uncompressed NPZ file, floats rounded.
+    """Write an uncompressed NPZ file, floats rounded, of the same bytes by any version of Python.
 
-    Parameters
-    ----------
-    path : str
-        File to write.
-    **arrays : numpy.ndarray
-        The arrays by name.
+    `numpy.savez` has each array's place in a file of more than 4 GB, which Python writes otherwise
+    since 3.11.4.
     """
-    with _whole(path) as file:
-        np.savez(
-            file,
-            **{
-                name: round_array(array) if array.dtype.kind == "f" else array
-                for name, array in arrays.items()
-            },
-        )
+    with _whole(path) as file, ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            content, member = BytesIO(), ZipInfo(f"{name}.npy")  # of 1980
+            np.lib.format.write_array(
+                content, round_array(array) if array.dtype.kind == "f" else array
+            )
+            member.create_system = 3  # Unix, wherever it is written
+            archive.writestr(member, content.getvalue())
 
 
 def png_of(figure: object) -> bytes:

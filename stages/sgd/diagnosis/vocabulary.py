@@ -195,8 +195,8 @@ class Vocabulary:
             for other in (*choices, *(o for o in self.options[:n] if not one.clashes(o))):
                 recipe, alone = made(other, one), [plain[id(one)], plain[id(other)]]
                 others = known.get(other.kind, alone)
-                again = other.kind == "order" and one.changes.items() & other.changes.items()
-                if recipe not in (None, *others) and not again:  # a generator is seeded once
+                again = not other.deviates and one.changes.items() & other.changes.items()
+                if recipe not in (None, *others) and not again:  # of a choice it makes no other
                     self.together |= {(id(one), id(other)), (id(other), id(one))}
                     others.append(recipe)
 
