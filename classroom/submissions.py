@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from stages.common import files
 from stages.common.parameters import complaint
-from stages.diagnose import curve_values, plain, read_curve, read_table, searched
+from stages.diagnose import Submission, curve_values, plain, read_curve, read_table, searched
 from stages.sgd.deviations import deviations
 from stages.sgd.diagnosis.explanations import credible
 from stages.sgd.diagnosis.ways import WAYS, Kept
 from stages.sgd.parts.datasets import DATASETS
-from stages.sgd.recipes.recipe import Problem, Submission
+from stages.sgd.recipes.recipe import Problem
 
 Values = dict[str, Any]  # plain ones
 # What the last submissions of this process share with those that are like them.

@@ -14,11 +14,20 @@ from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.models import Examples
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Program, Recipe
-from stages.sgd.recipes.schema import Ablation, Objective, Section
+from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
 from stages.sgd.together import train_together
 
 QUANTITIES = ("sampled_loss", "objective")
 MOST = 8  # factors, and so 256 subsets
+
+
+class Ablation(Section):
+    """A program, and the one it becomes once its deviations are undone, for one problem."""
+
+    problem: Name
+    dataset: Dataset
+    program: Name
+    reference: Name
 
 
 def main(name: str) -> None:

@@ -5,30 +5,11 @@ from typing import Any
 import yaml
 
 from stages.common import files, parameters
-from stages.sgd.diagnosis.candidates import Search
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.logs import setting
-from stages.sgd.recipes import schema
-from stages.sgd.recipes.recipe import Problem, Program, Stated, Submission
-from stages.sgd.recipes.schema import Name
+from stages.sgd.recipes.recipe import Problem, Program, Stated
+from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
 
-SCHEMAS = {  # of every section; DATASETS has those of the datasets
-    "datasets": dict[Name, Any],
-    "protocol": schema.Protocol,
-    "fresh": schema.Fresh,
-    "problems": dict[Name, Problem],
-    "variants": dict[Name, schema.Variant],
-    "programs": dict[Name, Program],
-    "ablations": dict[Name, schema.Ablation],
-    "survey": schema.Survey,
-    "sweep": schema.Sweep,
-    "submissions": dict[Name, Submission],
-    "search": Search,
-    "gradients": schema.Gradients,
-    "divergence": schema.Divergence,
-    "claims": schema.Thresholds,
-    "figures": dict[Name, schema.FigureSize],
-}
 TAKEN = {  # under metrics/ by what is not a problem, and under a problem by what is not a program
     "problems": ("ablation", "claims", "submissions"),
     "variants": ("ablation", "claims", "submissions"),
@@ -43,6 +24,13 @@ SHARED = (  # folders that stages write into, and others read, be there any such
 )
 
 
+class Variant(Section):
+    """An objective on a dataset that is solved exactly and not trained."""
+
+    dataset: Dataset
+    objective: Objective
+
+
 def main() -> None:
     """Write `data/checked.txt`, the same whenever params.yaml can be run, and its sections' copies.
 
@@ -53,14 +41,16 @@ def main() -> None:
         what is not there.
     """
     sections = parameters.load("", dict[Name, Any])
-    for name in sections.keys() - SCHEMAS.keys():
-        _refuse(name, f"must be {', '.join(SCHEMAS)}")
+    datasets = {}
     for name in parameters.load("datasets", dict[Name, Any]):
         if name not in DATASETS:
             _refuse(f"datasets.{name}", f"must be {', '.join(DATASETS)}")
-    datasets = {n: parameters.load(f"datasets.{n}", DATASETS[n][0]) for n in sections["datasets"]}
-    found = {name: parameters.load(name, kind) for name, kind in SCHEMAS.items()}
-    problems, programs, variants = (found[n] for n in ("problems", "programs", "variants"))
+        datasets[name] = parameters.load(f"datasets.{name}", DATASETS[name][0])
+    problems = parameters.load("problems", dict[Name, Problem])
+    programs = parameters.load("programs", dict[Name, Program])
+    variants = parameters.load("variants", dict[Name, Variant])
+    ablations = parameters.load("ablations", dict[Name, dict[Name, Name]])
+    submissions = parameters.load("submissions", dict[Name, dict[str, Any]])
     named = {"problems": problems, "variants": variants, "programs": programs}
     for section, known in named.items():
         for name in {*known} & {*TAKEN[section]}:
@@ -79,18 +69,16 @@ def main() -> None:
             _refuse(key, str(error))
         if name in problems:
             _refuse(key, "a program must not be called like a problem")
-    for name, given in (submissions := found["submissions"]).items():
+    for name, given in submissions.items():
         if name.endswith("_evidence") and name.removesuffix("_evidence") in submissions:
             _refuse(f"submissions.{name}", "the evidence of another is called so")
-        _refer(f"submissions.{name}.problem", given.problem, problems)
-        _refer(f"submissions.{name}.dataset", given.dataset, [problems[given.problem].dataset])
-    for name, ablation in found["ablations"].items():
+        _refer(f"submissions.{name}.problem", given.get("problem"), problems)
+        dataset = problems[given["problem"]].dataset
+        _refer(f"submissions.{name}.dataset", given.get("dataset"), [dataset])
+    for name, ablation in ablations.items():
         for end in ("program", "reference"):
-            _refer(f"ablations.{name}.{end}", getattr(ablation, end), programs)
-        _refer(f"ablations.{name}.problem", ablation.problem, problems)
-    for name in found["sweep"].problems:
-        known = [p for p, stated in problems.items() if stated.objective.model != "two_layer"]
-        _refer("sweep.problems", name, known)
+            _refer(f"ablations.{name}.{end}", ablation.get(end), programs)
+        _refer(f"ablations.{name}.problem", ablation.get("problem"), problems)
     for name, entries in sections.items():
         text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
         files.write_text(parameters.COPY.format(name), text)
@@ -106,8 +94,8 @@ def main() -> None:
     files.say("data/checked.txt", f"{len(problems)} problems and {len(programs)} programs")
 
 
-def _refer(key: str, value: str, known: Any) -> None:
-    if value not in known:
+def _refer(key: str, value: object, known: Any) -> None:
+    if not isinstance(value, str) or value not in known:
         _refuse(f"{key} = {value!r}", f"must be {', '.join(known)}")
 
 

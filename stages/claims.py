@@ -13,8 +13,8 @@ from stages.common import files, parameters
 from stages.sgd import causes, courses, rules
 from stages.sgd.parts.models import output
 from stages.sgd.parts.scores import objective, verdicts
-from stages.sgd.recipes.schema import Objective, Thresholds
-from stages.sgd.rules import Finding
+from stages.sgd.recipes.schema import Objective
+from stages.sgd.rules import Finding, Thresholds
 
 MORE, LESS = 1, -1  # is better
 MINUS = re.compile(r"(?<!\w)-(?=\d)")  # of a number, no part of its exponent

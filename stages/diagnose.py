@@ -16,23 +16,32 @@ from stages.cluster import shards
 from stages.common import files, parameters
 from stages.sgd.deviations import deviations, replace, undo
 from stages.sgd.diagnosis.candidates import Curve, Search, spelled
-from stages.sgd.diagnosis.explanations import (
-    REPLICAS,
-    Answer,
-    bands,
-    credible,
-    sentence,
-    told,
-)
+from stages.sgd.diagnosis.explanations import REPLICAS, Answer, bands, credible, sentence, told
 from stages.sgd.diagnosis.ways import BEGUN, WAYS, Case, Kept, explain
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.logs import setting
 from stages.sgd.parts.scores import objective
-from stages.sgd.recipes.recipe import Problem, Recipe, Submission
-from stages.sgd.recipes.schema import Section
+from stages.sgd.recipes.recipe import Choices, Problem, Recipe
+from stages.sgd.recipes.schema import Dataset, Name, Positive, Section
 from stages.sgd.together import train_together
 
 LONGEST = 1_000_000  # steps or epochs of a curve
+
+
+class Submission(Choices):
+    """A recorded loss curve: its problem, and what is stated of the program that wrote it.
+
+    Attributes
+    ----------
+    problem : str
+        Which.
+    dataset : str
+        The problem's, said again because dvc.yaml needs it here.
+    """
+
+    problem: Name
+    dataset: Dataset
+    learning_rate: Positive | None = None
 
 
 def main(name: str) -> None:
@@ -124,10 +133,12 @@ def case_of(
     given: Submission, stated: Problem, search: Search, section: Section, curve: Curve
 ) -> Case:
     """Return what is known of a submission; raises ValueError if that can not be."""
+    if given.epochs and given.updates:
+        raise ValueError("either epochs or updates may be given")
     known = known_fields(given)
     asked = stated.recipe(1)
     base = asked.model_copy(
-        update={"epochs": None, "updates": 1_000_000, "checkpoint": None, "learning_rate": 1.0}
+        update={"epochs": None, "updates": LONGEST, "checkpoint": None, "learning_rate": 1.0}
     )
     told = {f: v for f, v in known.items() if f != "learning_rate"}
     base = _as_told(base, told, search)
@@ -187,9 +198,8 @@ def read_curve(path: str) -> Curve:
     """
     table = read_table(path)
     if "loss" not in list(table)[1:] or table.columns.has_duplicates:
-        raise files.InputError(
-            f"{path}: columns must be step or epoch, then loss; found {', '.join(table)}"
-        )
+        said = f"columns must be step or epoch, then loss; found {', '.join(table)}"
+        raise files.InputError(f"{path}: {said}")
     unit = "epoch" if "epoch" in table.columns[0] else "step"
     texts, where = table["loss"].str.strip(), table.iloc[:, 0].str.strip()
     for row, text in where.items():
@@ -199,10 +209,8 @@ def read_curve(path: str) -> Curve:
     positions = where.astype(float).astype(int).to_numpy()
     if (np.diff(positions) <= 0).any():
         at = int(np.flatnonzero(np.diff(positions) <= 0)[0]) + 1
-        raise files.InputError(
-            f"{path}: line {table.index[at]}: {unit} {positions[at]} after {positions[at - 1]}: "
-            f"must be increasing"
-        )
+        said = f"{unit} {positions[at]} after {positions[at - 1]}: must be increasing"
+        raise files.InputError(f"{path}: line {table.index[at]}: {said}")
     values, halves = [], []
     for row, text in texts.items():
         try:
@@ -214,8 +222,7 @@ def read_curve(path: str) -> Curve:
         values.append(float(number))
         halves.append(0.5 * 10.0 ** int(number.as_tuple().exponent))
     if len(values) < 3:
-        some = f"{len(values)} finite value{'s' * (len(values) != 1)}"
-        raise files.InputError(f"{path}: {some}: must be at least three")
+        raise files.InputError(f"{path}: finite values: {len(values)}: must be at least three")
     return Curve(unit, positions[: len(values)], np.array(values), np.array(halves))
 
 
@@ -241,8 +248,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     likeliest = sorted(shares, key=lambda words: -certain(shares[words]))
     runs = 1 if verdict == "exactly" and not read else REPLICAS
     undone = undoing(sure[0].recipe, runs, stated, section) if sure else {}
-    best = found[0].recipe if found else asked
-    band = bands(curve, section, best, bool(sure), asked)
+    band = bands(curve, section, found[0].recipe if found else asked, bool(sure), asked)
     files.write_json(f"metrics/submissions/{name}.json", {"verdict": verdict})
     files.write_json(
         f"metrics/submissions/{name}_evidence.json",
@@ -261,10 +267,7 @@ def write(name: str, stated: Problem, section: Section, curve: Curve, answer: An
     )
     table = pd.DataFrame(band).rename(columns={curve.unit: "position"})
     files.write_table(f"plots/submissions/{name}.csv", table)
-    files.say(
-        f"metrics/submissions/{name}.json",
-        f"explained {verdict}, {len(recipes)} recipe{'s' * (len(recipes) != 1)}",
-    )
+    files.say(f"metrics/submissions/{name}.json", f"explained {verdict}, recipes: {len(recipes)}")
 
 
 def certain(probability: float) -> float:
@@ -280,8 +283,7 @@ def undoing(recipe: Recipe, runs: int, stated: Problem, section: Section) -> dic
     for field, some in [(f, [f]) for f in fields] + [("all", None)] * (len(fields) > 1):
         with suppress(ValidationError):
             made[field] = undo(recipe, asked, some)
-    examples = draw(section)
-    found = {}
+    examples, found = draw(section), {}
     with np.errstate(all="ignore"):
         for n, outcome in train_together(list(made.values()), section, 0, "diagnose"):
             values = objective(stated.objective, outcome.theta, examples.X, examples.y)

@@ -1,13 +1,26 @@
 """Try problems 4 and 5 on random mass functions: python -m stages.divergence."""
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd.divergences import jensen_gap, kl_divergence
-from stages.sgd.recipes.schema import Divergence
+from stages.sgd.recipes.schema import Positive, Section, Seed
 
 PINSKER_ROUNDING = 1e-6  # p and q sum to 1 to rounding, which near pairs magnify
+
+
+class Divergence(Section):
+    """Which mass functions are tried: `pairs` of each kind."""
+
+    seed: Seed
+    pairs: Annotated[int, Field(ge=1, le=100_000)]
+    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1)]
+    concentrations: Annotated[list[Positive], Field(min_length=1)]
+    nearness: Annotated[list[Annotated[float, Field(ge=1e-7, lt=1)]], Field(min_length=1)]
 
 
 def main() -> None:

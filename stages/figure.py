@@ -3,8 +3,7 @@
 from importlib import import_module
 
 from stages.common import files, parameters
-from stages.figures.style import blank
-from stages.sgd.recipes.schema import FigureSize
+from stages.figures.style import FigureSize, blank
 
 MODULES = {  # which of stages.figures draws it, and whether on a grid
     "1": ("curves", False),
@@ -38,11 +37,11 @@ def main(key: str, name: str | None = None) -> None:
     InputError
         If there is no such figure, or a grid is missing, or given to a figure that needs none.
     """
-    size = parameters.load(f"figures.{key}", FigureSize)
-    module, on_grid = MODULES.get(key, ("", False))
-    if not module or (key in SEVERAL) != (name is not None):
+    if key not in MODULES or (key in SEVERAL) != (name is not None):
         kinds = ", ".join(f"{k} and a name" if k in SEVERAL else k for k in MODULES)
         raise files.InputError(f"figure {' '.join(filter(None, (key, name)))}: must be {kinds}")
+    size = parameters.load(f"figures.{key}", FigureSize)
+    module, on_grid = MODULES[key]
     if on_grid != (size.grid is not None):
         said = "is missing" if on_grid else "is not permitted: there is nothing to draw on it"
         raise files.InputError(f"{parameters.PATH}: figures.{key}.grid {said}")

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from math import ceil, log10
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from tqdm import tqdm
 
 from stages.common import files, parameters
 from stages.sgd import by_torch
 from stages.sgd.parts.losses import DERIVATIVES
 from stages.sgd.parts.models import two_layer
-from stages.sgd.recipes.schema import Gradients
+from stages.sgd.recipes.schema import Section, Seed
 
 STEP = 1e-30  # of the complex step, which has no cancellation to fear
 
@@ -20,6 +22,14 @@ COMPLEX_LOSSES = {
     "hinge": lambda z, y: np.where((y * z).real < 1, 1 - y * z, 0),
     "squared": lambda z, y: (z - y) ** 2 / 2,
 }
+
+
+class Gradients(Section):
+    """How the formulas are tried: `trials` at each of the `widths`."""
+
+    seed: Seed
+    trials: Annotated[int, Field(ge=1, le=100_000)]
+    widths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1)]
 
 
 def main() -> None:

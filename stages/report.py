@@ -15,11 +15,11 @@ from stages.common import files, parameters
 from stages.figures import submission
 from stages.figures.captions import FIGURES, GLOSSARY, RECORDED, TITLES
 from stages.figures.formulas import pair
-from stages.figures.style import blank
+from stages.figures.style import FigureSize, blank
 from stages.sgd.deviations import deviations
 from stages.sgd.parts.datasets import DATASETS
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import FigureSize, Name
+from stages.sgd.recipes.schema import Name
 
 TEMPLATE = "report.html.j2"
 SECTIONS = (  # of params.yaml, as the page shows them

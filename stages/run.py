@@ -21,10 +21,24 @@ from stages.sgd.parts.logs import Setting, setting, trace
 from stages.sgd.parts.models import Epoch, stated_parameters
 from stages.sgd.parts.scores import verdicts
 from stages.sgd.recipes.recipe import Problem, Program, Recipe
-from stages.sgd.recipes.schema import Fresh, Objective, Protocol
+from stages.sgd.recipes.schema import Examples, Objective, Replicas, Section, Seed
 from stages.sgd.record import DivergedError, record
 
 RESULTS = ("theta.npz", "history.csv", "replicas.csv")  # what both implementations write
+
+
+class Protocol(Section):
+    """What every protocol run shares."""
+
+    seed: Seed
+    replicas: Replicas
+
+
+class Fresh(Section):
+    """Examples of a classifier's dataset that no run has seen."""
+
+    seed: Seed
+    examples: Examples
 
 
 class Job(NamedTuple):

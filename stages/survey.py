@@ -12,8 +12,14 @@ from stages.sgd.deviations import deviations, undo
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.scores import objective
 from stages.sgd.recipes.recipe import Program, Recipe, Stated
-from stages.sgd.recipes.schema import Name, Objective, Survey
+from stages.sgd.recipes.schema import Name, Objective, Replicas, Section
 from stages.sgd.together import train_together
+
+
+class Survey(Section):
+    """How many replicas each program, and each repair of it, is given."""
+
+    replicas: Replicas
 
 
 class Variant(NamedTuple):

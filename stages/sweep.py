@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 from scipy.special import expit
 
 from stages.cluster import shards
@@ -16,13 +17,51 @@ from stages.sgd.parts.logs import setting
 from stages.sgd.parts.losses import DERIVATIVES
 from stages.sgd.parts.scores import objective, verdicts
 from stages.sgd.recipes.recipe import Stated
-from stages.sgd.recipes.schema import Name, Seed, Sweep, SweptRates
+from stages.sgd.recipes.schema import Count, Name, Positive, Replicas, Section, Seed
 
 ZERO = {"hinge": 1.0, "logistic": math.log(2)}  # the objective of θ = 0
 # A step at a large rate can magnify a difference, down to that in the last digit between one
 # processor's np.exp and another's. SciPy's logistic function is the C library's on all of them.
 EXACT = DERIVATIVES | {("logistic", "exact"): lambda z, y, x, out: -y * expit(-y * z)}
 BLOCK = 64  # replicas that advance together, at all rates: what a processor's cache holds
+
+
+class Rates(Section):
+    """`count` learning rates from `lower` on, so many a decade."""
+
+    lower: Positive
+    a_decade: Count
+    count: Annotated[int, Field(ge=2, le=1000)]
+
+    def values(self) -> list[float]:
+        """Return them, to the digits that are written."""
+        exponents = np.arange(self.count) / self.a_decade
+        return files.round_array(self.lower * 10.0**exponents).tolist()
+
+
+class Sweep(Section):
+    """What is trained at many learning rates.
+
+    Attributes
+    ----------
+    problems : list of str
+        Which; classifiers.
+    rates : Rates
+        Learning rates.
+    replicas : int
+        At each, the protocol's first.
+    epochs : int
+        As many for every problem and rate.
+    diverged : float
+        A replica has diverged if its objective is not finite, or more than so many times
+        that of θ = 0.
+    """
+
+    problems: Annotated[list[Name], Field(min_length=1)]
+    rates: Rates
+    replicas: Replicas
+    epochs: Count
+    diverged: Annotated[float, Field(ge=1, le=1e6)]
 
 
 def main() -> None:
@@ -42,7 +81,7 @@ def main() -> None:
     sweep = parameters.load("sweep", Sweep)
     seed = parameters.load("protocol.seed", Seed)
     problems = parameters.load_copy("stated", dict[Name, Stated])
-    rates, pieces, steps = rates_of(sweep.rates), [], {}
+    rates, pieces, steps = sweep.rates.values(), [], {}
     for name in sweep.problems:
         if name not in problems or problems[name].objective.model == "two_layer":
             known = [p for p, v in problems.items() if v.objective.model != "two_layer"]
@@ -66,12 +105,6 @@ def main() -> None:
         results[name] = told | summarise(ends, optimum, sweep.diverged * zero)
     files.write_json("metrics/sweep.json", results)
     files.say("metrics/sweep.json", f"{len(results)} problems at {len(rates)} learning rates")
-
-
-def rates_of(swept: SweptRates) -> list[float]:
-    """Return the learning rates, to the digits that are written."""
-    exponents = np.arange(swept.count) / swept.a_decade
-    return files.round_array(swept.lower * 10.0**exponents).tolist()
 
 
 def blocks(replicas: int) -> Iterator[tuple[int, int]]:

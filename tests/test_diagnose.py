@@ -79,8 +79,8 @@ def curve(scratch, params, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("step,loss\n1,0.7\n2,0.6\n", "2 finite values: must be at least three"),
-        ("step,loss\n1,0.7\n2,0.6\n3,nan\n4,0.1\n", "2 finite values: must be at least three"),
+        ("step,loss\n1,0.7\n2,0.6\n", "finite values: 2: must be at least three"),
+        ("step,loss\n1,0.7\n2,0.6\n3,nan\n4,0.1\n", "finite values: 2: must be at least three"),
         ("step,loss\n1,0.7\n2,0.6\n2,0.5\n", "line 4: step 2 after 2: must be increasing"),
         ("epoch,loss\n1,0.7\n3,0.6\n2,0.5\n", "line 4: epoch 2 after 3: must be increasing"),
         ("step,loss\n1,0.7\n2,about\n3,0.5\n", "line 3: 'about' is not a number"),
@@ -89,7 +89,7 @@ def curve(scratch, params, tmp_path):
         ("loss\n0.7\n0.6\n0.5\n", "columns must be step or epoch, then loss"),
         (",loss\n0,0.7\n1,0.6\n2,0.5\n", "columns must be step or epoch, then loss; found loss"),
         ("step,loss,Loss\n1,1,2\n2,1,2\n3,1,2\n", "then loss; found step, loss, loss"),
-        ("step,loss\n1,0.7\n", "1 finite value: must be at least three"),
+        ("step,loss\n1,0.7\n", "finite values: 1: must be at least three"),
         ("\n\nstep,loss\n1,0.7\n\n2,x\n", "line 6: 'x' is not a number"),
         ("\nstep,loss\n1,0.7,5\n2,1\n3,1\n", "line 3 has more cells than line 2"),
         ("step,loss\n1,1\n\n3,1\n2,1\n", "line 5: step 2 after 3: must be increasing"),

@@ -177,12 +177,12 @@ BY_FILE = {
     "stages/sgd/parts/models.py": RECIPES - {"charts", "report"},
     "stages/sgd/parts/losses.py": RECIPES - {"charts", "report"},
     "stages/sgd/parts/scores.py": RUNS | ABLATE | CERTIFY | {"check", "survey", "sweep", "claims"},
-    "stages/sgd/parts/draws.py": RUNS | ABLATE | {"check", "survey", "sweep"},
-    "stages/sgd/parts/streams.py": RUNS | ABLATE | {"check", "survey", "sweep"},
+    "stages/sgd/parts/draws.py": RUNS | ABLATE | {"survey", "sweep"},
+    "stages/sgd/parts/streams.py": RUNS | ABLATE | {"survey", "sweep"},
     "stages/sgd/parts/logs.py": RUNS | ABLATE | {"check", "survey", "sweep"},
     "stages/sgd/record.py": RUNS,
     "stages/sgd/together.py": ABLATE | {"survey"},
-    "stages/sgd/deviations.py": ABLATE | {"check", "survey", "report"},
+    "stages/sgd/deviations.py": ABLATE | {"survey", "report"},
     "stages/sgd/by_numpy.py": {
         *TRAIN["numpy"],
         *each("program", [p for p, v in PROGRAMS.items() if v["implementation"] == "numpy"]),
@@ -222,7 +222,6 @@ SEARCH = (
 LAWS = ("summaries", "rivals", "likelihood", "explanations", "ways")
 for name in (*SEARCH, *LAWS):
     BY_FILE[f"stages/sgd/diagnosis/{name}.py"] = DIAGNOSE
-BY_FILE["stages/sgd/diagnosis/candidates.py"] = DIAGNOSE | {"check"}
 
 
 def leaves(node, path=()):

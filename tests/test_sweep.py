@@ -13,7 +13,6 @@ from verify import NO_SIMD
 from stages import sweep
 from stages.common import files
 from stages.sgd.recipes.recipe import Stated
-from stages.sgd.recipes.schema import SweptRates
 
 SEED, EPOCHS = 0, 4  # so few steps that all are drawn at once
 RATES = [1e-3, 0.05, 2.0]
@@ -116,7 +115,7 @@ def test_quantiles_are_of_replicas_that_are_there():
 
 
 def test_rates_are_short_decimals():
-    found = sweep.rates_of(SweptRates(lower=1e-5, a_decade=3, count=7))
+    found = sweep.Rates(lower=1e-5, a_decade=3, count=7).values()
     assert found == [1e-5, 2.15443e-5, 4.64159e-5, 1e-4, 2.15443e-4, 4.64159e-4, 1e-3]
 
 

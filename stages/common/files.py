@@ -225,8 +225,7 @@ def write_text(path: str, text: str) -> None:
 def write_arrays(path: str, **arrays: np.ndarray) -> None:
     """Write an uncompressed NPZ file, floats rounded, of the same bytes by any version of Python.
 
-    `numpy.savez` has each array's place in a file of more than 4 GB, which Python writes otherwise
-    since 3.11.4.
+    `numpy.savez` reserves room for more than 4 GB, which not all versions write alike.
     """
     with _whole(path) as file, ZipFile(file, "w") as archive:
         for name, array in arrays.items():

@@ -11,7 +11,7 @@ from stages.figures.style import BLUE, GREEN, GREY, ORANGE, PURPLE, RED
 from stages.sgd.recipes.schema import Grid
 
 COLORS = {"the report": RED, "the protocol": BLUE, "other authors": GREEN}
-ADDED = {"another program": ORANGE}  # where there is one
+COLORS |= {"another program": ORANGE}
 COLUMNS = ("learning_rate", "gap", "lower", "upper", "diverged", "separates", "whose", "section")
 LEAST, MOST = 1e-6, 1e3  # of the gaps that are drawn
 SHARES = {"diverged": ("diverges", PURPLE), "separates": ("separates the data", GREY)}
@@ -22,9 +22,9 @@ def draw(figure: Figure, key: str, name: str | None, grid: Grid | None) -> None:
     paths = sorted(Path("plots/rates").glob("*.csv"))
     panels = figure.subplots(-(-len(paths) // 2), 2, squeeze=False).ravel()
     tables = [files.read_frame(str(path), *COLUMNS) for path in paths]
-    added = any(table["whose"].isin(ADDED).any() for table in tables)
+    used = {whose for table in tables for whose in table["whose"].dropna()}
     for axes, table in zip(panels, tables, strict=False):
-        draw_panel(axes, table, COLORS | (ADDED if added else {}))
+        draw_panel(axes, table, {whose: c for whose, c in COLORS.items() if whose in used})
     for axes in panels[len(paths) :]:
         axes.set_axis_off()
     handles, labels = panels[0].get_legend_handles_labels()

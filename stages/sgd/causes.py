@@ -1,7 +1,6 @@
 """The rule about causes: whether a gap is due to the library, or to hyper-parameters."""
 
-from stages.sgd.recipes.schema import Thresholds
-from stages.sgd.rules import Finding, percent, verdict
+from stages.sgd.rules import Finding, Thresholds, percent, verdict
 
 HYPERPARAMETERS = ("epochs", "updates", "steps", "learning_rate", "schedule", "batch.size")
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from stages.sgd.recipes.schema import Thresholds
-from stages.sgd.rules import Finding, fails, holds, share, verdict
+from stages.sgd.rules import Finding, Thresholds, fails, holds, share, verdict
 
 
 def trend(losses: np.ndarray) -> dict[str, float]:

@@ -4,11 +4,35 @@ Each is a function of plain arrays and thresholds. A share of replicas, or of pa
 interval, and counts as large only if all of the interval is.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from stages.sgd.recipes.schema import Bootstrap, Thresholds
+from stages.sgd.recipes.schema import Count, Section, Seed
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Bootstrap(Section):
+    """How an interval is found: so many resamples of the replicas."""
+
+    seed: Seed
+    resamples: Count
+    confidence: Share
+
+
+class Thresholds(Section):
+    """What the verdicts are judged by; the comments in params.yaml say of what."""
+
+    level: Share
+    near: Share
+    agreement: Annotated[float, Field(gt=0.5, lt=1)]
+    blamed: Share
+    negligible: Share
+    reproduced: Share
+    gradient_error: Share
+    bootstrap: Bootstrap
 
 
 class Finding(NamedTuple):

@@ -192,13 +192,16 @@ class Laws(Quest):
         losses show.
         """
         known = self.vocabulary
-        none, calm = ([o for o in known.options if o.kind == k] for k in ("intercept", "order.law"))
+        none, calm = (
+            next(((o,) for o in known.options if o.kind == kind), None)
+            for kind in ("intercept", "order.law")
+        )
         whole = [
             (*choice, *also, *more, rule)
-            for choice in known.choices
-            for single in [known.build(choice).log.value == "sampled"]
-            for also, more in product(beside, ((), none[:1], *[calm[:1]] * single))
-            if known.goes(choice, (*also, *more))
+            for choice, also, more in product(known.choices, beside, ((), none, calm))
+            if more is not None
+            and (more is not calm or known.build(choice).log.value == "sampled")
+            and known.goes(choice, (*also, *more))
         ]
         return self._halved([(options, r) for options in whole for r in self.grid], FEWER)
 

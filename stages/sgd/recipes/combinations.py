@@ -197,7 +197,8 @@ def matters(recipe: "Recipe", field: str, dataset: Any, *, counted: bool = False
         "start.bias": recipe.follows
         and start.law not in ("zeros", "network")
         and (start.law, start.bias) != ("ones", "first"),
-        "start.stream": start.law not in ("zeros", "ones") or order.generator in ("numpy", "own"),
+        "start.stream": start.law not in ("zeros", "ones")
+        or (order.generator, order.seed) == ("numpy", None),
         "order.law": order.law not in ("blocks", "distinct") or batch.size > 1,
         "order.examples": (order.examples or 0) < trained,
         "order.generator": order.law != "cyclic",

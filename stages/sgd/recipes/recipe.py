@@ -219,25 +219,3 @@ class Program(Choices):
         if self.implementation == "torch" and (complaint := not_in_torch(recipe)):
             raise ValueError(complaint)
         return recipe
-
-
-class Submission(Choices):
-    """A recorded loss curve: its problem, and what is stated of the program that wrote it.
-
-    Attributes
-    ----------
-    problem : str
-        Which.
-    dataset : str
-        The problem's, said again because dvc.yaml needs it here.
-    """
-
-    problem: Name
-    dataset: Dataset
-    learning_rate: Positive | None = None
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if self.epochs and self.updates:
-            raise ValueError("either epochs or updates may be given")
-        return self

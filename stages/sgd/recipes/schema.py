@@ -1,4 +1,4 @@
-"""Sections of params.yaml, beside datasets, recipes and the search, and what they consist of."""
+"""What sections of params.yaml are made of: scalar types, and the objective of a problem."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,7 +15,6 @@ Number = Annotated[float, Field(ge=-1e6, le=1e6)]
 NAME = r"^[A-Za-z0-9_]+$"  # it becomes part of paths and of stages' names
 Dataset = Literal["gaussian", "disc", "wave"]
 Name = Annotated[str, Field(pattern=NAME)]
-Share = Annotated[float, Field(gt=0, lt=1)]
 Loss = Literal["logistic", "hinge", "squared"]
 
 
@@ -82,120 +81,3 @@ class Objective(Section):
         if network and self.regularization:
             raise ValueError("model two_layer takes no regularization")
         return self
-
-
-class Protocol(Section):
-    """What every protocol run shares."""
-
-    seed: Seed
-    replicas: Replicas
-
-
-class Fresh(Section):
-    """Examples of a classifier's dataset that no run has seen."""
-
-    seed: Seed
-    examples: Examples
-
-
-class Variant(Section):
-    """An objective on a dataset that is solved exactly and not trained."""
-
-    dataset: Dataset
-    objective: Objective
-
-
-class Ablation(Section):
-    """A program, and the one it becomes once its deviations are undone, for one problem."""
-
-    problem: Name
-    dataset: Dataset
-    program: Name
-    reference: Name
-
-
-class Survey(Section):
-    """How many replicas each program, and each repair of it, is given."""
-
-    replicas: Replicas
-
-
-class SweptRates(Section):
-    """`count` learning rates from `lower` on, so many a decade."""
-
-    lower: Positive
-    a_decade: Count
-    count: Annotated[int, Field(ge=2, le=1000)]
-
-
-class Sweep(Section):
-    """What is trained at many learning rates.
-
-    Attributes
-    ----------
-    problems : list of str
-        Which; classifiers.
-    rates : SweptRates
-        Learning rates.
-    replicas : int
-        At each, the protocol's first.
-    epochs : int
-        As many for every problem and rate.
-    diverged : float
-        A replica has diverged if its objective is not finite, or more than so many times
-        that of θ = 0.
-    """
-
-    problems: Annotated[list[Name], Field(min_length=1)]
-    rates: SweptRates
-    replicas: Replicas
-    epochs: Count
-    diverged: Annotated[float, Field(ge=1, le=1e6)]
-
-
-class Gradients(Section):
-    """How the formulas are tried: `trials` at each of the `widths`."""
-
-    seed: Seed
-    trials: Annotated[int, Field(ge=1, le=100_000)]
-    widths: Annotated[list[Annotated[int, Field(ge=1, le=1000)]], Field(min_length=1)]
-
-
-class Divergence(Section):
-    """Which mass functions are tried: `pairs` of each kind."""
-
-    seed: Seed
-    pairs: Annotated[int, Field(ge=1, le=100_000)]
-    dimensions: Annotated[list[Annotated[int, Field(ge=2, le=1000)]], Field(min_length=1)]
-    concentrations: Annotated[list[Positive], Field(min_length=1)]
-    nearness: Annotated[list[Annotated[float, Field(ge=1e-7, lt=1)]], Field(min_length=1)]
-
-
-class Bootstrap(Section):
-    """How an interval is found: so many resamples of the replicas."""
-
-    seed: Seed
-    resamples: Count
-    confidence: Share
-
-
-class Thresholds(Section):
-    """What the verdicts are judged by; the comments in params.yaml say of what."""
-
-    level: Share
-    near: Share
-    agreement: Annotated[float, Field(gt=0.5, lt=1)]
-    blamed: Share
-    negligible: Share
-    reproduced: Share
-    gradient_error: Share
-    bootstrap: Bootstrap
-
-
-class FigureSize(Section):
-    """Size of a picture in inches and dots per inch, and the grid its curves are drawn on."""
-
-    width: Annotated[float, Field(ge=1, le=40)]
-    height: Annotated[float, Field(ge=1, le=40)]
-    dpi: Annotated[int, Field(ge=20, le=600)]
-    grid: Grid | None = None
