@@ -61,14 +61,13 @@ def main(name: str) -> None:
         except ValueError as error:
             raise files.InputError(f"{parameters.PATH}: {key}: {error}") from None
     try:
-        words = differences(ends["program"], ends["reference"], section)
+        words = differences(ends["program"], ends["reference"])
         if len(words) > MOST:
             raise ValueError(f"the programs differ in {len(words)} fields, at most {MOST} can be")
         recipes = subsets(ends["program"], ends["reference"], list(words))
     except ValidationError as error:
-        raise files.InputError(
-            f"{parameters.PATH}: ablations.{name}: {error.errors()[0]['msg']}"
-        ) from None
+        wrong = parameters.complaint(error, {})
+        raise files.InputError(f"{parameters.PATH}: ablations.{name}: {wrong}") from None
     except ValueError as error:
         raise files.InputError(f"{parameters.PATH}: ablations.{name}: {error}") from None
     values, curves = run(recipes, section, stated, (data.X, data.y))

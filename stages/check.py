@@ -7,7 +7,7 @@ import yaml
 from stages.common import files, parameters
 from stages.sgd.parts.datasets import DATASETS, draw
 from stages.sgd.parts.logs import setting
-from stages.sgd.recipes.recipe import Problem, Program, Stated
+from stages.sgd.recipes.recipe import Problem, Program, Recipe, Stated
 from stages.sgd.recipes.schema import Dataset, Name, Objective, Section
 
 TAKEN = {  # under metrics/ by what is not a problem, and under a problem by what is not a program
@@ -57,6 +57,10 @@ def main() -> None:
             _refuse(f"{section}.{name}", f"must not be called {', '.join(TAKEN[section])}")
     for name in {*variants} & {*problems}:
         _refuse(f"variants.{name}", "a variant must not be called like a problem")
+    for name, problem in problems.items():
+        key = f"problems.{name}"
+        _refer(f"{key}.dataset", problem.dataset, datasets)
+        _draw(key, problem.recipe(1), datasets)
     for name, program in programs.items():
         key = f"programs.{name}"
         _refer(f"{key}.problem", program.problem, problems)
@@ -64,9 +68,9 @@ def main() -> None:
         _refer(f"{key}.dataset", program.dataset, [stated.dataset])
         try:
             recipe = program.recipe(stated.objective)
-            setting(recipe, draw(datasets[recipe.dataset], recipe.data))
         except ValueError as error:
             _refuse(key, str(error))
+        _draw(key, recipe, datasets)
         if name in problems:
             _refuse(key, "a program must not be called like a problem")
     for name, given in submissions.items():
@@ -79,15 +83,13 @@ def main() -> None:
         for end in ("program", "reference"):
             _refer(f"ablations.{name}.{end}", ablation.get(end), programs)
         _refer(f"ablations.{name}.problem", ablation.get("problem"), problems)
-    for name, entries in sections.items():
-        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
-        files.write_text(parameters.COPY.format(name), text)
     stated = {
         name: {k: v for k, v in sections["problems"][name].items() if k in Stated.model_fields}
         for name in problems
     }
-    text = yaml.safe_dump(stated, sort_keys=False, allow_unicode=True)
-    files.write_text(parameters.COPY.format("stated"), text)
+    for name, entries in (sections | {"stated": stated}).items():
+        text = yaml.safe_dump(entries, sort_keys=False, allow_unicode=True)
+        files.write_text(parameters.COPY.format(name), text)
     for folder in SHARED:
         files.make_folder(folder)
     files.write_text("data/checked.txt", "params.yaml can be run\n")
@@ -97,6 +99,13 @@ def main() -> None:
 def _refer(key: str, value: object, known: Any) -> None:
     if not isinstance(value, str) or value not in known:
         _refuse(f"{key} = {value!r}", f"must be {', '.join(known)}")
+
+
+def _draw(key: str, recipe: Recipe, datasets: dict[str, Section]) -> None:
+    try:
+        setting(recipe, draw(datasets[recipe.dataset], recipe.data))
+    except ValueError as error:
+        _refuse(key, str(error))
 
 
 def _refuse(what: str, why: str) -> None:

@@ -217,7 +217,7 @@ def read_curve(path: str) -> Curve:
             number = Decimal(text)
         except InvalidOperation:
             raise files.InputError(f"{path}: line {row}: {text!r} is not a number") from None
-        if not number.is_finite() or not abs(float(number)) < 1e300:
+        if not number.is_finite() or number.adjusted() >= 300:
             break
         values.append(float(number))
         halves.append(0.5 * 10.0 ** int(number.as_tuple().exponent))

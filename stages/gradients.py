@@ -1,4 +1,4 @@
-"""Hold each hand-written formula against autograd and complex-step differentiation."""
+"""Hold formulas against autograd and complex-step differentiation: python -m stages.gradients."""
 
 from collections.abc import Callable
 from math import ceil, log10

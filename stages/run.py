@@ -93,9 +93,10 @@ def main(key: str, implementation: str | None, traced: bool) -> None:
             where, theta, epochs = start(job, followed=1)
             with np.errstate(over="ignore", invalid="ignore"):
                 found = trace(epochs, job.recipe, where, theta)
-            if not all(np.isfinite(found[name]).all() for name in ("logged", "final")):
-                raise DivergedError("diverges, and JSON has no number for that")
-            print(json.dumps(found))
+            try:
+                print(json.dumps(found, allow_nan=False))
+            except ValueError:
+                raise DivergedError("diverges, and JSON has no number for that") from None
         else:
             write(job)
     except DivergedError as error:

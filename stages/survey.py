@@ -77,7 +77,7 @@ def main() -> None:
                 "deviation": deviation.name if deviation else "none",
                 "gap": gaps.get((name, None), np.nan),
                 "gap_undone": gaps.get((name, deviation and deviation.field), np.nan),
-                "gap_repaired": gaps.get((name, "all"), gaps.get((name, None), np.nan)),
+                "gap_repaired": gaps.get((name, "all" if found[name] else None), np.nan),
             }
             for name in programs
             for deviation in found[name] or [None]

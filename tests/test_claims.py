@@ -103,11 +103,20 @@ def test_equal_values_win_nothing():
 
 
 @pytest.mark.parametrize("value", [True, False])
-def test_one_replica_or_one_opinion_has_no_width(value):
-    for shape in (1, (1, 1), 30, (8, 9)):
+def test_one_opinion_of_many_replicas_has_no_width(value):
+    for shape in (30, (8, 9)):
         rate = rules.share(np.full(shape, value), BY.bootstrap)
         assert rate == Rate(float(value), float(value), float(value))
         assert str(rate) == ("100 %" if value else "0 %")
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_one_replica_decides_nothing(value):
+    for shape in (1, (1, 1), (1, 9), (8, 1)):
+        rate = rules.share(np.full(shape, value), BY.bootstrap)
+        assert rate == Rate(float(value), 0.0, 1.0)
+        assert not rules.holds(rate, BY)
+        assert not rules.fails(rate, BY)
 
 
 def test_an_interval_covers_a_binomial_share():
@@ -241,8 +250,9 @@ def test_a_loss_falls_in_most_runs(falling, verdict):
 
 
 def test_fewer_than_ten_epochs_still_fall():
-    assert courses.falls(np.array([[2.0, 1.0]]), 0.1, BY).verdict == "supported"
-    assert courses.falls(np.array([[1.0]]), 0.1, BY).verdict == "refuted"
+    assert courses.falls(np.array([[2.0, 1.0]] * 2), 0.1, BY).verdict == "supported"
+    assert courses.falls(np.array([[1.0]] * 2), 0.1, BY).verdict == "refuted"
+    assert courses.falls(np.array([[2.0, 1.0]]), 0.1, BY).verdict == "qualified"
 
 
 def test_a_tenth_of_the_epochs_is_rounded_down():
@@ -381,6 +391,11 @@ def test_a_contest_names_each_criterion_or_nothing():
         "Against A, C is better in accuracy (2 against 1), worse in nothing, and neither in loss "
         "(3 against 3)."
     )
+    del named["loss"]
+    assert rules.contest(["A", "C"], named, BY).sentence == (
+        "Against A, C is better in accuracy (2 against 1), and worse in nothing."
+    )
+    named["loss"] = criterion(3, 3, -1)
     medians = {c: e["medians"] for c, e in rules.contest(["A", "C"], named, BY).evidence.items()}
     assert medians == {"accuracy": [1.0, 2.0], "loss": [3.0, 3.0]}
 
@@ -419,7 +434,8 @@ def test_a_boundary_is_clean(drawn, verdict):
     wrong = {"as_published": np.array(drawn), "same_lambda": np.array([7]), "protocol": np.zeros(3)}
     finding = rules.clean(wrong, 30, BY)
     assert finding.verdict == verdict
-    assert f"misclassifies {min(drawn)} to {max(drawn)} of 30 points" in finding.sentence
+    ends = f"{min(drawn)}" if len(set(drawn)) == 1 else f"{min(drawn)} to {max(drawn)}"
+    assert f"misclassifies {ends} of 30 points" in finding.sentence
     assert "same λ misclassifies 7, the protocol's SVM 0." in finding.sentence
 
 
@@ -571,8 +587,10 @@ def test_what_learning_rates_reach_turns_a_cause(losses, diverged, reached, verd
         (
             [0.06, 0.05, 0.04],
             [10.0, 100.0],
-            "near the optimum end the learning rates from 10 to 100.",
+            "near the optimum end 2 of them, 10 to 100.",
         ),
+        ([0.06, 0.05, 0.06], [10.0], "near the optimum end 1 of them, 10."),
+        ([0.04, 0.06, 0.05], [1.0, 100.0], "near the optimum end 2 of them, 1 to 100."),
         ([0.06, 0.051, 0.5], [], "near the optimum ends none of them."),
     ],
 )
@@ -619,9 +637,7 @@ def test_what_learning_rates_reach_is_said_of_gaps_of_any_size():
         f"at each of {len(rates)} learning rates, the sampled loss is between 1 and 2" in sentence
     )
     assert "where 50 % of the gap lies" in sentence
-    assert sentence.endswith(
-        f"near the optimum end the learning rates from {rates[0]:.3g} to {rates[1]:.3g}."
-    )
+    assert sentence.endswith(f"near the optimum end 2 of them, {rates[0]:.3g} to {rates[1]:.3g}.")
     assert evidence == {
         "least_loss": 1.0,
         "largest_loss": 2.0,

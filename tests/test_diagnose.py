@@ -80,6 +80,7 @@ def curve(scratch, params, tmp_path):
     ("text", "words"),
     [
         ("step,loss\n1,0.7\n2,0.6\n", "finite values: 2: must be at least three"),
+        ("step,loss\n1,0.7\n2,0.6\n3,0e400\n4,0.1\n", "finite values: 2: must be at least three"),
         ("step,loss\n1,0.7\n2,0.6\n3,nan\n4,0.1\n", "finite values: 2: must be at least three"),
         ("step,loss\n1,0.7\n2,0.6\n2,0.5\n", "line 4: step 2 after 2: must be increasing"),
         ("epoch,loss\n1,0.7\n3,0.6\n2,0.5\n", "line 4: epoch 2 after 3: must be increasing"),

@@ -86,7 +86,7 @@ def complaint(error: ValidationError, node: object, key: str = "") -> str:
     path, value = _path(first, node), first["input"]
     alike = [other for other in others if _path(other, node) == path]
     said = dict.fromkeys(e["msg"].removeprefix("Value error, ") for e in (first, *alike))
-    allowed = re.sub(r"valid dictionary or instance of \w+", "mapping", ", or: ".join(said))
+    allowed = re.sub(r"valid dictionary( or instance of \w+)?", "mapping", ", or: ".join(said))
     if first["type"] == "unknown":
         unknown = first["ctx"]["key"]
         path, value = ".".join(filter(None, (path, f"{unknown}"))), value[unknown]

@@ -30,17 +30,18 @@ def within_reach(
     moved = [min(max(value, ends[0]), ends[1]) for value in (loss, reference)]
     share = abs(moved[0] - moved[1]) / abs(loss - reference)
     near = [r for r, _, g in kept if g <= rules.near * sweep["initial"]]
+    span = " to ".join(dict.fromkeys(f"{rate:.3g}" for rate in (near[:1] + near[-1:])))
     sentence = (
         f"{start}the sampled loss is between {ends[0]:.3g} and {ends[1]:.3g}, where "
         f"{percent(round(share, 2))} of the gap lies; "
         + (
-            f"near the optimum end the learning rates from {near[0]:.3g} to {near[-1]:.3g}."
+            f"near the optimum end {len(near)} of them, {span}."
             if near
             else "near the optimum ends none of them."
         )
     )
     evidence = {"least_loss": ends[0], "largest_loss": ends[1], "reached": share}
-    return share, sentence, evidence | {"near": [near[0], near[-1]] if near else []}
+    return share, sentence, evidence | {"near": near}
 
 
 def cause(

@@ -69,9 +69,7 @@ def improves(
     training points it does not; qualified otherwise, and with fewer than two checkpoints.
     """
     if len(steps) < 2:
-        words = (
-            f"The run saved {len(steps)} networks on its way, too few to tell whether more helps."
-        )
+        words = "The run saved fewer than two networks on its way, too few to tell what more does."
         return Finding("qualified", words, {"checkpoints": len(steps)})
     rates = {
         key: [share(wins, rules.bootstrap) for wins in np.diff(errors, axis=0) < 0]

@@ -62,7 +62,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "update": ("the parts one by one", "the network's parts are updated one by one, {}"),
     "accumulate": ("the gradient not zeroed", "the gradient is not zeroed between steps"),
     "precision": ("single precision", "the arithmetic is in {}"),
-    "steps": ("the steps an epoch", "an epoch is {} steps, not as many as there are examples"),
+    "steps": ("the steps an epoch", "an epoch is {} steps, not one pass over the examples"),
 }
 SPECIAL = {  # where the sentence above would not do
     ("intercept", "none"): ("no intercept", "there is no intercept"),
@@ -76,7 +76,7 @@ SPECIAL = {  # where the sentence above would not do
         "the same examples again",
         "the generator is seeded again each epoch: the same examples come again",
     ),
-    ("steps", 1): ("the steps an epoch", "an epoch is one step, not as many as there are examples"),
+    ("steps", 1): ("the steps an epoch", "an epoch is one step, not one pass over the examples"),
     ("penalty.factor", 1.0): ("the penalty's factor", "the penalty's gradient is λw, not 2λw"),
     ("penalty.factor", -1.0): ("the penalty's factor", "the penalty's gradient is −λw, not 2λw"),
     ("penalty.factor", 0.0): ("no penalty's gradient", "the gradient leaves out the penalty"),
@@ -222,28 +222,31 @@ def undo(recipe: Recipe, stated: Recipe, fields: list[str] | None = None) -> Rec
     """
     fields = _deviant(recipe, stated) if fields is None else fields
     changes = {f: HARMLESS.get(f, (get(stated, f),))[0] for f in fields}
+    if "start.stream" in changes:
+        changes["start.seed"] = None  # which the stream of the data has no use for
     if "order.law" in changes and recipe.order.generator == "dataloader":
         changes["order.generator"] = "torch"  # on which the loader draws
     return replace(recipe, changes)
 
 
-def differences(first: Recipe, second: Recipe, dataset: Section) -> dict[str, str]:
+def differences(first: Recipe, second: Recipe) -> dict[str, str]:
     """Return the fields in which two recipes for one problem differ, each with a noun.
+
+    With the second's values in all of them the first is the second.
 
     Raises
     ------
     ValueError
         If they differ in what has no words: the problem, or the number of replicas.
     """
-    found = {}
-    for field in (*WORDS, *CHOICES):
-        ends = (first,) if field.startswith("intercept") else (first, second)
-        effective = any(matters(end, field, dataset) for end in ends)
-        if get(first, field) == get(second, field) or not effective:
-            continue
-        if field != "start.stream":  # `start` says it
-            named = describe(first, second, field).name if field in WORDS else CHOICES[field]
-            found[field] = named
+    parts = {field for field in WORDS if field.startswith("intercept.")}
+    apart = len(set(dict(first.sources).values())) > 1
+    twice = {"start.stream", *({"intercept"} if apart else parts)}  # what another field says
+    found = {
+        field: describe(first, second, field).name if field in WORDS else CHOICES[field]
+        for field in (*WORDS, *CHOICES)
+        if field not in twice and get(first, field) != get(second, field)
+    }
     said = {field.partition(".")[0] for field in (*WORDS, *CHOICES)} | {"checkpoint"}
     unsaid = [f for f in set(Recipe.model_fields) - said if getattr(first, f) != getattr(second, f)]
     if unsaid:

@@ -61,6 +61,8 @@ class Rate(NamedTuple):
 def share(wins: np.ndarray, bootstrap: Bootstrap) -> Rate:
     """Return the share of true entries, with an interval by resampling along every axis.
 
+    One replica says nothing of others: its interval is the whole of 0 to 1.
+
     Parameters
     ----------
     wins : numpy.ndarray of bool, shape (replicas,) or (replicas, replicas)
@@ -69,6 +71,8 @@ def share(wins: np.ndarray, bootstrap: Bootstrap) -> Rate:
         How.
     """
     rng, matrix = np.random.default_rng(bootstrap.seed), wins.astype(float)
+    if 1 in matrix.shape:
+        return Rate(float(matrix.mean()), 0.0, 1.0)
     counts = [rng.multinomial(n, np.full(n, 1 / n), bootstrap.resamples) / n for n in matrix.shape]
     rates = counts[0] @ matrix
     if matrix.ndim == 2:
@@ -180,20 +184,21 @@ def contest(
     Finding
         Supported if some are won and none lost; refuted if more are lost than won, or none won.
     """
-    outcomes, evidence = {"better": [], "worse": [], "even": []}, {}
+    outcomes, evidence = {"better": [], "worse": [], "neither": []}, {}
     for criterion, (first, second, sign) in criteria.items():
         won, lost = (
             pairs(sign * a, sign * b, rules) for a, b in ((second, first), (first, second))
         )
-        outcome = "better" if holds(won, rules) else "worse" if holds(lost, rules) else "even"
+        outcome = "better" if holds(won, rules) else "worse" if holds(lost, rules) else "neither"
         ends = [float(np.median(second)), float(np.median(first))]
         outcomes[outcome].append(f"{criterion} ({ends[0]:.3g} against {ends[1]:.3g})")
         evidence[criterion] = {"medians": ends[::-1], "won": won._asdict(), "lost": lost._asdict()}
-    said = {outcome: ", ".join(found) or "nothing" for outcome, found in outcomes.items()}
-    sentence = (
-        f"Against {names[0]}, {names[1]} is better in {said['better']}, worse in {said['worse']}, "
-        f"and neither in {said['even']}."
-    )
+    said = [
+        f"{outcome} in {', '.join(found) or 'nothing'}"
+        for outcome, found in outcomes.items()
+        if found or outcome != "neither"
+    ]
+    sentence = f"Against {names[0]}, {names[1]} is {', '.join(said[:-1])}, and {said[-1]}."
     won, lost = len(outcomes["better"]), len(outcomes["worse"])
     return Finding(verdict(won > 0 and lost == 0, won == 0 or lost > won), sentence, evidence)
 
@@ -227,10 +232,11 @@ def clean(wrong: dict[str, np.ndarray], examples: int, rules: Thresholds) -> Fin
     drawn = wrong["as_published"]
     rate = share(drawn == 0, rules.bootstrap)
     medians = {key: float(np.median(value)) for key, value in wrong.items()}
+    ends = " to ".join(dict.fromkeys(str(end) for end in (drawn.min(), drawn.max())))
     sentence = (
-        f"As published the boundary misclassifies {drawn.min()} to {drawn.max()} of {examples} "
-        f"points and separates the classes in {rate} of runs; the exact solution for the same λ "
-        f"misclassifies {medians['same_lambda']:.3g}, the protocol's SVM {medians['protocol']:.3g}."
+        f"As published the boundary misclassifies {ends} of {examples} points and "
+        f"separates the classes in {rate} of runs; the exact solution for the same λ misclassifies "
+        f"{medians['same_lambda']:.3g}, the protocol's SVM {medians['protocol']:.3g}."
     )
     evidence = {"misclassified": medians, "separates": rate._asdict()}
     return Finding(verdict(holds(rate, rules), fails(rate, rules)), sentence, evidence)

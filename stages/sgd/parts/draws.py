@@ -5,6 +5,7 @@ those that a short batch lacks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 
 import numpy as np
 
@@ -33,9 +34,9 @@ def draw_run(
     """Return a run's initial parameters, and its epochs of examples.
 
     Replica 0 is the program itself. Replica r ≥ 1 has generators of its own: the protocol's, or
-    the program's seeded with r; the legacy stream, which drew the data, passes their seed over.
-    Where the examples do not come from it, the legacy stream keeps its one seed, so that every
-    replica starts alike where θ₀ does.
+    the program's seeded with r; the legacy stream, which drew the data, with the rth seed that is
+    neither theirs nor the start's. Where the examples do not come from it, the legacy stream keeps
+    its one seed, so that every replica starts alike where θ₀ does.
 
     Parameters
     ----------
@@ -65,8 +66,8 @@ def draw_run(
     if start.stream == "reseeded":
         first = SEEDED["numpy"](data.seed if start.seed is None else start.seed)
     one = order.generator not in ("own", "numpy")
-    again = (r + (r >= data.seed > 0) for r in replicas[1:])
-    legacy = [first, *(first if one else SEEDED["numpy"](seed) for seed in again)]
+    again = (n for n in count(1) if n not in (data.seed, start.seed))
+    legacy = [first, *(first if one else SEEDED["numpy"](next(again)) for _ in replicas[1:])]
 
     def streams(name: str, seed: int | None) -> Sequence[Stream]:
         if name == "own":

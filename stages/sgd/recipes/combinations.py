@@ -112,6 +112,10 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
         ),
         (log.factor == 0, "log.factor must not be 0"),
         (
+            recipe.schedule.restart and recipe.schedule.unit == "epoch",
+            "schedule.restart goes with schedule.unit step",
+        ),
+        (
             log.start and log.value == "sampled",
             "log.start goes with log.value objective, held_out or worst_margin",
         ),
@@ -171,26 +175,43 @@ def matters(recipe: "Recipe", field: str, dataset: Any, *, counted: bool = False
     data, batch, start, order, log = (
         getattr(recipe, name) for name in ("data", "batch", "start", "order", "log")
     )
-    trained, law = data.train or dataset.examples, recipe.schedule.law
+    trained, penalty, schedule = data.train or dataset.examples, recipe.penalty, recipe.schedule
+    law = schedule.law
     steps, apart = recipe.steps_an_epoch(trained), len(set(dict(recipe.sources).values())) > 1
     short = not batch.drop_last and order.law in EPOCHAL and trained % batch.size > 0
     around = order.law == "cyclic" and steps * batch.size % (order.examples or trained) == 0
     epochal = counted or log.every in ("epoch", recipe.steps) or (order.epochal and not around)
-    epochal |= law != "constant" and (recipe.schedule.unit == "epoch" or recipe.schedule.restart)
+    epochal |= law != "constant" and (schedule.unit == "epoch" or schedule.restart)
     covering = {"all": recipe.follows, "slopes": recipe.objective.model == "quadratic"}
-    if field.startswith("penalty"):
-        covers = covering.get(recipe.penalty.covers, True) or field != "penalty.covers"
-        return recipe.penalised > 0 and covers
+    length = recipe.updates or recipe.epochs * steps
+    unlabelled = ["label_forgotten_in_exponent", "label_forgotten_in_condition"]
+    if batch.size > 1 and batch.reduction == "margin":  # the loss's label is 1
+        unlabelled.append("label_forgotten")
+    elif not {data.negative, data.positive} <= {0.0, 1.0}:  # 0 leaves nothing, 1 is none to forget
+        unlabelled = []
     if field.startswith("intercept"):
         return apart == (field != "intercept")
     if field.startswith("schedule"):
-        return law != "constant"
+        most = -(-length // steps) if schedule.unit == "epoch" else length
+        most, first = min(most, steps) if schedule.restart else most, 1
+        if law == "step":
+            first = schedule.every if schedule.factor != 1 else most
+        return law != "constant" and first < most
+    if field.startswith("penalty") and not recipe.penalised:
+        return False
     return {
         "data.seed": data.seed != dataset.seed,
         "data.train": data.train != dataset.examples,
         "data.features": data.features.law != "normal" or data.features.scale != 1.0,
         "batch.reduction": batch.size > 1,
         "batch.drop_last": short,
+        "derivative": recipe.derivative not in unlabelled,
+        "regularization": penalty.factor != 0 or penalty.logged,
+        "penalty.covers": (penalty.factor != 0 or penalty.logged)
+        and covering.get(penalty.covers, True),
+        "penalty.times_rate": penalty.factor != 0,
+        "accumulate": length > 1,
+        "order.reseeded": (steps if order.reseeded == "epoch" else order.reseeded or 0) < length,
         "start.scale": start.law == "normal",
         "start.low": start.law == "uniform",
         "start.high": start.law == "uniform",
@@ -198,7 +219,7 @@ def matters(recipe: "Recipe", field: str, dataset: Any, *, counted: bool = False
         and start.law not in ("zeros", "network")
         and (start.law, start.bias) != ("ones", "first"),
         "start.stream": start.law not in ("zeros", "ones")
-        or (order.generator, order.seed) == ("numpy", None),
+        or ((order.generator, order.seed) == ("numpy", None) and order.law != "cyclic"),
         "order.law": order.law not in ("blocks", "distinct") or batch.size > 1,
         "order.examples": (order.examples or 0) < trained,
         "order.generator": order.law != "cyclic",
