@@ -312,14 +312,23 @@ def test_means_of_as_many_steps_as_lie_between_two_values_are_found(first, state
 
 
 @pytest.mark.parametrize(
-    ("first", "gap", "times"),
-    [(1, 1, 1.8), (2, 1, 1), (30, 30, 1), (31, 1, 1 / 2), (100, 100, 1 / 4)],
+    ("first", "gap", "rate", "times"),
+    [
+        (1, 1, None, 2.5),
+        (1, 1, 0.1, 2.5),
+        (2, 1, None, 1),
+        (30, 30, None, 1),
+        (30, 30, 0.1, 2),
+        (31, 1, None, 1 / 2),
+        (100, 100, None, 1 / 4),
+        (100, 100, 0.1, 1 / 2),
+    ],
 )
-def test_the_later_the_first_value_the_fewer_are_tried(first, gap, times):
+def test_the_later_the_first_value_the_fewer_are_tried(first, gap, rate, times):
     """Each of them takes as many steps."""
     search = parameters.load("search", Search)
     curve = make("step", range(first, first + 3 * gap, gap), ["0.51", "0.52", "0.53"])
-    quest = case_of("logistic", curve, search).quest(search, seeded=True)
+    quest = case_of("logistic", curve, search, rate).quest(search, seeded=True)
     assert Sieve(*quest).most == int(search.most * times)
 
 

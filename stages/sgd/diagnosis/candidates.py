@@ -134,11 +134,13 @@ class Option(NamedTuple):
 def spelled(field: str, value: Any) -> dict[str, Any]:
     """Return the dotted fields that a value of `deviations` sets, and their values.
 
-    A mapping sets several fields: of the section that it stands under, or dotted ones of any.
+    A mapping sets several fields: of the section that it stands under, or, where it has a name of
+    its own or they are dotted, of any.
     """
     if "." in field or not isinstance(value, dict):
         return {field: value}
-    return {f"{t}" if "." in f"{t}" else f"{field}.{t}": v for t, v in value.items()}
+    whole = field not in Recipe.model_fields
+    return {f"{t}" if whole or "." in f"{t}" else f"{field}.{t}": v for t, v in value.items()}
 
 
 def parsed(field: str, value: Any) -> Any:

@@ -15,7 +15,8 @@ from stages.sgd.diagnosis.search import SLOW, Digits
 
 RUNS = 10  # learning rates at which the most candidates are tried, and fewer at more
 COLUMNS = 8000  # of one call, about
-QUICK = 1.8  # times as many candidates are tried where the first step is logged
+QUICK = 2.5  # times as many candidates are tried where the first step is logged,
+STATED = 2  # and where the learning rate is stated
 ROUGH = 1e-5  # what single precision may do to a value
 FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1
 # How far a value may be from where those at the next rates say, of how they differ: of few
@@ -44,7 +45,7 @@ class Sieve(Digits):
     def __init__(self, *quest: object) -> None:
         super().__init__(*quest)
         slow = 2 * SLOW if self.vocabulary.base.network else 1
-        most = self.search.most * (QUICK if self.wait == 1 else 1)
+        most = self.search.most * (QUICK if self.wait == 1 else STATED if self.rate else 1)
         self.most = max(1, int(most / slow / self.pace))
 
     def few(self) -> list[Candidate]:
