@@ -256,6 +256,8 @@ class Program:
             return z - y if kind == "exact" else z
         if kind == "label_forgotten_in_condition":
             return -y if z < 1 else 0.0
+        if kind == "margin_forgotten":
+            return -y if y * z < 0 else 0.0
         if self.loss_name == "hinge":
             return 0.0 if y * z >= 1 else (-y if kind == "exact" else -1.0)
         return {

@@ -111,6 +111,7 @@ REFUSED = [
         "label_forgotten_in_condition goes with loss hinge",
     ),
     ("network", {"derivative": "label_forgotten_in_condition"}, "goes with loss hinge"),
+    ("logistic", {"derivative": "margin_forgotten"}, "margin_forgotten goes with loss hinge"),
     ("network", {"intercept": "label"}, "two_layer takes no intercept"),
     ("network", {"penalty": {"factor": 1.0}}, "two_layer takes no penalty"),
     ("network", {"regularization": 0.1}, "two_layer takes no regularization"),
@@ -235,6 +236,7 @@ def test_a_schedule_counts_every_step_unless_told_otherwise(law, factors):
             "the wrong gradient",
             "is −y where z < 1: y is forgotten in the condition",
         ),
+        ({"derivative": "margin_forgotten"}, "the wrong gradient", "−y where yz < 0: the margin 1"),
         ({"steps": 2}, "the steps an epoch", "an epoch is 2 steps, not"),
     ],
 )

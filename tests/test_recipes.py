@@ -16,7 +16,7 @@ from stages.sgd.parts.draws import draw_run, rates
 from stages.sgd.parts.logs import setting, trace
 from stages.sgd.parts.models import stated_parameters
 from stages.sgd.recipes.combinations import matters, not_in_torch
-from stages.sgd.recipes.recipe import Program
+from stages.sgd.recipes.recipe import Program, Recipe
 from stages.sgd.together import train_together
 
 PROBLEMS = ["logistic", "svm", "quadratic_logistic", "quadratic_svm", "two_layer"]
@@ -381,9 +381,38 @@ def test_no_replica_repeats_another(data):
 
 CHANCE = (  # of these an effect may not show in a few steps, by the examples that come up
     *("data.negative", "data.positive", "data.train", "intercept.output", "intercept.gradient"),
-    *("intercept.log", "batch.drop_last", "gradient_factor", "penalty.covers", "order.law"),
+    *(
+        "intercept.log",
+        "batch.drop_last",
+        "derivative",
+        "gradient_factor",
+        "penalty.covers",
+        "order.law",
+    ),
     *("order.examples", "schedule", "log.value", "log.reduction", "log.factor", "steps"),
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "derivative", "changes", "effect"),
+    [
+        ("logistic", "label_forgotten", {"batch": {"size": 5, "reduction": "margin"}}, False),
+        ("logistic", "label_forgotten", {"batch": {"size": 5}}, True),
+        ("logistic", "label_forgotten", {"data": {"negative": 0.0}}, True),
+        ("logistic", "label_forgotten_in_exponent", {"data": {"negative": 0.0}}, False),
+        ("logistic", "flipped_exponent", {"data": {"negative": 0.0}}, True),
+        ("svm", "label_forgotten_in_condition", {"data": {"negative": 0.0}}, False),
+        ("svm", "label_forgotten_in_condition", {"data": {"positive": 2.0}}, True),
+        ("svm", "margin_forgotten", {"batch": {"size": 5, "reduction": "margin"}}, True),
+    ],
+)
+def test_a_label_that_is_0_or_1_is_not_forgotten(name, derivative, changes, effect):
+    stated = load_problem(name).recipe(1)
+    plain = Recipe.model_validate(stated.model_dump() | {"epochs": None, "updates": 60} | changes)
+    recipe = replace(plain, {"derivative": derivative})
+    assert matters(recipe, "derivative", section("gaussian")) is effect
+    found, expected = (follow(by_numpy.train, one)["final"] for one in (recipe, plain))
+    assert (found != expected) is effect
 
 
 def test_each_deviation_has_an_effect():
@@ -399,7 +428,7 @@ def test_each_deviation_has_an_effect():
             except ValidationError:
                 assert (deviation.field, recipe.log.value) == ("data.train", "held_out")
                 continue
-            if deviation.field in CHANCE or (deviation.field == "derivative" and length < 15):
+            if deviation.field in CHANCE:
                 continue
             seen.add(deviation.field)
             found, as_it_is = (follow(by_numpy.train, one) for one in (plain, recipe))

@@ -74,6 +74,10 @@ FORMULAS: dict[object, tuple[str, str]] = {
         '∇_θ ℓ = −y x "  where  " yz < 1',
         '∇_θ ℓ = −y x "  where  " !z < 1',
     ),
+    ("derivative", "margin_forgotten"): (
+        '∇_θ ℓ = −y x "  where  " yz < 1',
+        '∇_θ ℓ = −y x "  where  " yz < !0',
+    ),
     ("derivative", "per_feature"): (
         "frac {∂ℓ} {∂w_j} = −y σ(−yz) x_j",
         "frac {∂ℓ} {∂w_j} = −y σ(!{−x_j z}) x_j",

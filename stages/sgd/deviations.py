@@ -104,6 +104,7 @@ VALUES = {  # of a field, in words, or with a loss
         ("label_forgotten", "squared"): "z, not z − y: the target is forgotten",
         "label_forgotten_in_exponent": "−y σ(−z): y is forgotten in the exponent",
         "label_forgotten_in_condition": "−y where z < 1: y is forgotten in the condition",
+        "margin_forgotten": "−y where yz < 0: the margin 1 is forgotten",
         "per_feature": "−y σ(−xⱼz) for feature j: the exponent is a vector, without y",
     },
     "batch.reduction": {"sum": "they are summed", "margin": "their margins are summed first"},

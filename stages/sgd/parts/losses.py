@@ -80,5 +80,6 @@ DERIVATIVES: dict[tuple[str, str], Derivative] = {
     ("squared", "label_forgotten"): lambda z, y, x, out: z.copy(),
     ("logistic", "label_forgotten_in_exponent"): lambda z, y, x, out: -y * sigmoid(-z),
     ("hinge", "label_forgotten_in_condition"): lambda z, y, x, out: -y * (z < 1),
+    ("hinge", "margin_forgotten"): lambda z, y, x, out: -y * (y * z < 0),
     ("logistic", "per_feature"): lambda z, y, x, out: -y * sigmoid(-x * z),
 }

@@ -15,6 +15,7 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
     network, start, order, log = recipe.network, recipe.start, recipe.order, recipe.log
     follows = {v for v in dict(recipe.intercept).values() if v not in (None, "none")}
     logistic_only = ("one_minus_loss", "flipped_exponent", "label_forgotten_in_exponent")
+    hinge_only = ("label_forgotten_in_condition", "margin_forgotten")
     only_logistic = recipe.derivative in (*logistic_only, "per_feature")
     return [
         (
@@ -61,8 +62,8 @@ def complaints(recipe: "Recipe") -> list[tuple[bool, str]]:
             f"derivative {recipe.derivative} goes with loss logistic",
         ),
         (
-            recipe.derivative == "label_forgotten_in_condition" and loss != "hinge",
-            "derivative label_forgotten_in_condition goes with loss hinge",
+            recipe.derivative in hinge_only and loss != "hinge",
+            f"derivative {recipe.derivative} goes with loss hinge",
         ),
         (network and bool(follows), "model two_layer takes no intercept"),
         (

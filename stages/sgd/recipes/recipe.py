@@ -67,6 +67,7 @@ class Choices(Section):
         "label_forgotten",
         "label_forgotten_in_exponent",
         "label_forgotten_in_condition",
+        "margin_forgotten",
         "per_feature",
     ] = "exact"
     gradient_factor: Number = 1.0
