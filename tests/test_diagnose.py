@@ -314,8 +314,8 @@ def test_means_of_as_many_steps_as_lie_between_two_values_are_found(first, state
 @pytest.mark.parametrize(
     ("first", "gap", "rate", "times"),
     [
-        (1, 1, None, 2.5),
-        (1, 1, 0.1, 2.5),
+        (1, 1, None, 2.2),
+        (1, 1, 0.1, 2.2),
         (2, 1, None, 1),
         (30, 30, None, 1),
         (30, 30, 0.1, 2),

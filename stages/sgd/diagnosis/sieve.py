@@ -15,7 +15,7 @@ from stages.sgd.diagnosis.search import SLOW, Digits
 
 RUNS = 10  # learning rates at which the most candidates are tried, and fewer at more
 COLUMNS = 8000  # of one call, about
-QUICK = 2.5  # times as many candidates are tried where the first step is logged,
+QUICK = 2.2  # times as many candidates are tried where the first step is logged,
 STATED = 2  # and where the learning rate is stated
 ROUGH = 1e-5  # what single precision may do to a value
 FAR = 0.08  # from a learning rate to the next at which all candidates are tried, of a scale to 1
