@@ -171,7 +171,7 @@ def test_few_candidates_are_tried_at_learning_rates_that_are_less_common():
     fields = {"start": {"law": "zeros", "stream": "numpy"}, "order": {"generator": "numpy"}}
     fields |= {"steps": 20, "learning_rate": rate, "epochs": 12}
     curve = curve_of(recipe_of("svm", fields), run_scalar("svm", fields))
-    for most, rates, explained in ((15_000, search.rates, True), (15_000, common, False),
+    for most, rates, explained in ((20_000, search.rates, True), (20_000, common, False),
                                    (10, search.rates, False)):  # fmt: skip
         tried = search.model_copy(update={"at_once": 2, "most": most, "rates": rates})
         found = explain(case_of("svm", curve, tried), ["few"]).found

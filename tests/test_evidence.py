@@ -164,7 +164,7 @@ def test_a_boundary_has_five_weights(disc):
     found = judge("p3_boundary")
     assert found.evidence["misclassified"] == {"as_published": 2, "same_lambda": 3, "protocol": 1}
     assert found.verdict == "refuted"
-    assert "2 to 2 of 4 points" in found.sentence
+    assert "misclassifies 2 of 4 points" in found.sentence
 
 
 @pytest.mark.parametrize(("largest", "words"), [(0.5, "at most 0.5;"), (None, "at most 0;")])

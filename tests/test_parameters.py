@@ -69,7 +69,7 @@ BAD = [  # key, value, the key that the message names, what it says is allowed
     ),
     ("search.deviations", {"order": [{1: 2}]}, None, "order.1 = 2: has no 1: must be law"),
     ("search.deviations", {"gd": [{"batch.size": 30, "order.law": 1}]}, None, "order.law = 1: "),
-    ("search.deviations", {"gd": [{"size": 30}]}, None, "gd is no field of a recipe"),
+    ("search.deviations", {"gd": [{"size": 30}]}, None, "size is no field of a recipe"),
     ("search.choices.start", [{"law": "one"}], None, "start.law = 'one': Input should be"),
     ("search.unseeded.order", [{"seeds": 1}], None, "order.seeds = 1: has no seeds: must be law"),
     ("problems.svm.learning_rate", -1.0, None, "greater than 0"),
