@@ -64,10 +64,10 @@ def main() -> None:
     for name, program in programs.items():
         key = f"programs.{name}"
         _refer(f"{key}.problem", program.problem, problems)
-        stated = problems[program.problem]
-        _refer(f"{key}.dataset", program.dataset, [stated.dataset])
+        problem = problems[program.problem]
+        _refer(f"{key}.dataset", program.dataset, [problem.dataset])
         try:
-            recipe = program.recipe(stated.objective)
+            recipe = program.recipe(problem.objective)
         except ValueError as error:
             _refuse(key, str(error))
         _draw(key, recipe, datasets)

@@ -341,13 +341,19 @@ def test_undoing_everything_leaves_nothing():
         assert deviations(repaired, stated, section(recipe.dataset)) == []
 
 
-def test_what_has_no_effect_may_as_well_be_as_the_problem_has_it():
-    rng, seen = random.Random(9), set()
-    for _ in range(400):
+def random_runs(seed, count):
+    """Yield recipes whose length no epoch decides, their problems' and their datasets."""
+    rng = random.Random(seed)
+    for _ in range(count):
         name, _, recipe = random_recipe(rng)
         stated, drawn = load_problem(name).recipe(recipe.replicas), section(recipe.dataset)
         length = sum(recipe.lengths(recipe.data.train or drawn.examples))
-        recipe = recipe.model_copy(update={"epochs": None, "updates": length})
+        yield recipe.model_copy(update={"epochs": None, "updates": length}), stated, drawn
+
+
+def test_what_has_no_effect_may_as_well_be_as_the_problem_has_it():
+    seen = set()
+    for recipe, stated, drawn in random_runs(9, 400):
         for field in WORDS:
             if get(recipe, field) == get(stated, field) or matters(recipe, field, drawn):
                 continue
@@ -379,20 +385,6 @@ def test_no_replica_repeats_another(data):
     assert len({column.tobytes() for column in np.ascontiguousarray(seen.T)}) == 9
 
 
-CHANCE = (  # of these an effect may not show in a few steps, by the examples that come up
-    *("data.negative", "data.positive", "data.train", "intercept.output", "intercept.gradient"),
-    *(
-        "intercept.log",
-        "batch.drop_last",
-        "derivative",
-        "gradient_factor",
-        "penalty.covers",
-        "order.law",
-    ),
-    *("order.examples", "schedule", "log.value", "log.reduction", "log.factor", "steps"),
-)
-
-
 @pytest.mark.parametrize(
     ("name", "derivative", "changes", "effect"),
     [
@@ -415,13 +407,31 @@ def test_a_label_that_is_0_or_1_is_not_forgotten(name, derivative, changes, effe
     assert (found != expected) is effect
 
 
+# Of these an effect may not show in a few steps, by the examples that come up.
+CHANCE = [
+    "data.negative",
+    "data.positive",
+    "data.train",
+    "intercept.output",
+    "intercept.gradient",
+    "intercept.log",
+    "batch.drop_last",
+    "derivative",
+    "gradient_factor",
+    "penalty.covers",
+    "order.law",
+    "order.examples",
+    "schedule",
+    "log.value",
+    "log.reduction",
+    "log.factor",
+    "steps",
+]
+
+
 def test_each_deviation_has_an_effect():
-    rng, seen = random.Random(11), set()
-    for _ in range(300):
-        name, _, recipe = random_recipe(rng)
-        stated, drawn = load_problem(name).recipe(recipe.replicas), section(recipe.dataset)
-        length = sum(recipe.lengths(recipe.data.train or drawn.examples))
-        recipe = recipe.model_copy(update={"epochs": None, "updates": length})
+    seen = set()
+    for recipe, stated, drawn in random_runs(11, 300):
         for deviation in deviations(recipe, stated, drawn):
             try:
                 plain = undo(recipe, stated, [deviation.field])

@@ -60,8 +60,9 @@ class Search(Section):
         How many of `deviations` a candidate may have.
     most : int
         How many candidates with the same number of deviations are held against the digits, the
-        likeliest first: so many at ten learning rates, fewer at more. Less of a network, and
-        where the first value takes more than an epoch's steps.
+        likeliest first: so many at ten learning rates, fewer at more, and more at one that is
+        stated or where the first step is logged. Less of a network, and where the first value
+        takes more than an epoch's steps.
     solved : int
         About how many with each choice of log, whose learning rate is solved for. Fewer where
         that takes longer.

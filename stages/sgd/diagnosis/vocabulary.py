@@ -76,7 +76,7 @@ class Vocabulary:
             if (changes := self._changes(field, value, seeded))
         ]
         factors = (o.changes.get("gradient_factor") for o in self.options)
-        self.multiples = [1.0, *(f for f in factors if f and f > 0)]  # of a learning rate
+        self.multiples = [*dict.fromkeys((1.0, *(f for f in factors if f and f > 0)))]  # of a rate
         listed = dict(search.choices) | ({} if seeded else dict(search.unseeded))
         self.choices = list(product(*(self._choices(k, listed) for k in ("start", "order", "log"))))
         self._pairs()
@@ -139,11 +139,13 @@ class Vocabulary:
             changes |= option.changes
         try:
             recipe = replace(self.base, changes)
-            where = self.trained(recipe)
+            epoch = recipe.steps_an_epoch(self.trained(recipe))
         except ValueError:
             return None
+        steps = int(1 + self.curve.positions[-1]) * (epoch if self.curve.unit == "epoch" else 1)
+        run = recipe.model_copy(update={"updates": steps})  # so long that it writes the curve
         changed = [f for o in options for f in o.changes if o.deviates]
-        return recipe if all(self._matters(recipe, f, where) for f in changed) else None
+        return recipe if all(self._matters(run, f) for f in changed) else None
 
     def trained(self, recipe: Recipe) -> int:
         """Return how many examples a recipe trains on; raises ValueError if there are none such."""
@@ -153,21 +155,17 @@ class Vocabulary:
             self.sizes[key] = len(setting(recipe, draw(self.section, recipe.data)).trained[1])
         return self.sizes[key]
 
-    def _matters(self, recipe: Recipe, field: str, trained: int) -> bool:
+    def _matters(self, recipe: Recipe, field: str) -> bool:
         """Say whether a field has any effect beside the others that the curve can show."""
-        schedule, epochs = recipe.schedule, self.curve.unit == "epoch"
-        epoch = recipe.steps_an_epoch(trained)
-        steps = (1 + self.curve.positions[-1]) * (epoch if epochs else 1)
+        epochs = self.curve.unit == "epoch"
         return matters(recipe, field, self.section, counted=epochs) and {
             "gradient_factor": not self.free_rate
             or recipe.penalised > 0
             or recipe.gradient_factor < 0,
             "steps": epochs or recipe.log.every not in ("epoch", recipe.steps),
-            "schedule": schedule.law != "step"
-            or schedule.every * (epoch if schedule.unit == "epoch" else 1) < steps,
             "order.reseeded": recipe.order.law not in EPOCHAL,
             "log.every": not epochs,
-        }.get("schedule" if field.startswith("schedule.") else field, True)
+        }.get(field, True)
 
     def _pairs(self) -> None:
         """Find which options go together with a choice, and with each other.
